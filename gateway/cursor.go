@@ -1,0 +1,203 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Stamp says which transaction wrote an event: its xid, and the start of the server that gave the xid out. After a crash
+// Postgres may give out again an xid that left no durable trace, so an xid alone does not name a transaction.
+type Stamp struct {
+	Boot int64 // start of the postmaster, in microseconds since 1970
+	XID  uint64
+}
+
+// Snapshot is a Postgres snapshot with the boot that it was taken in. See PostgreSQL documentation, "System Information
+// Functions", table "Transaction ID and Snapshot Information Functions".
+type Snapshot struct {
+	Boot int64
+	Xmax uint64
+	Xip  []uint64 // transactions below Xmax that were in progress, ascending
+}
+
+// Sees reports whether what was written under stamp had committed, or was abandoned, when the snapshot was taken.
+func (s Snapshot) Sees(e Stamp) bool {
+	if _, open := slices.BinarySearch(s.Xip, e.XID); open {
+		return false
+	}
+	return e.Boot < s.Boot || e.Boot == s.Boot && e.XID < s.Xmax
+}
+
+// Covers reports whether s sees everything that older sees. Snapshots of one database are totally ordered by it.
+func (s Snapshot) Covers(older Snapshot) bool {
+	if s.Boot != older.Boot {
+		return s.Boot > older.Boot
+	}
+	if s.Xmax < older.Xmax {
+		return false
+	}
+	for _, xid := range s.Xip {
+		if older.Sees(Stamp{older.Boot, xid}) {
+			return false
+		}
+	}
+	return true
+}
+
+// Cursor is a position in the log: what it can see, the client has been sent.
+type Cursor struct {
+	Epoch    int64 // the history that it belongs to
+	Snapshot Snapshot
+	Ahead    []int64   // sequence numbers sent though Snapshot can't see them, ascending
+	Replay   *Progress // set while a replay is under way
+}
+
+// Progress is how far a replay has come: what To sees up to and including sequence number Through has been sent as well.
+type Progress struct {
+	To      Snapshot
+	Through int64
+}
+
+// Has reports whether the client at this cursor has been sent the event.
+func (c Cursor) Has(stamp Stamp, seq int64) bool {
+	if c.Snapshot.Sees(stamp) {
+		return true
+	}
+	if c.Replay != nil && seq <= c.Replay.Through && c.Replay.To.Sees(stamp) {
+		return true
+	}
+	_, sent := slices.BinarySearch(c.Ahead, seq)
+	return sent
+}
+
+// ErrCursor is what every error of ParseCursor wraps.
+var ErrCursor = errors.New("not a cursor of this gateway")
+
+const (
+	cursorVersion = 1
+	// maxCursor bounds the text of a cursor, in bytes: it travels in a header, and proxies allow 4 to 8 kB for all of them.
+	maxCursor = 4096
+)
+
+// String encodes the cursor in URL-safe characters. Clients keep it and send it back as it is.
+func (c Cursor) String() string {
+	buf := make([]byte, 0, 64)
+	buf = append(buf, cursorVersion)
+	buf = binary.BigEndian.AppendUint64(buf, uint64(c.Epoch))
+	buf = appendSnapshot(buf, c.Snapshot)
+	buf = appendAscending(buf, c.Ahead)
+	if c.Replay != nil {
+		buf = appendSnapshot(buf, c.Replay.To)
+		buf = binary.AppendUvarint(buf, uint64(c.Replay.Through))
+	}
+	return base64.RawURLEncoding.EncodeToString(buf)
+}
+
+// ParseCursor decodes what String gave. It accepts nothing else: a cursor that has been altered may decode to another
+// position, but never to one outside the reader's own tenant, which a cursor does not name.
+func ParseCursor(text string) (Cursor, error) {
+	if len(text) > maxCursor {
+		return Cursor{}, fmt.Errorf("%w: longer than %d bytes", ErrCursor, maxCursor)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return Cursor{}, fmt.Errorf("%w: %w", ErrCursor, err)
+	}
+	if len(raw) < 9 || raw[0] != cursorVersion {
+		return Cursor{}, fmt.Errorf("%w: unknown version", ErrCursor)
+	}
+	c := Cursor{Epoch: int64(binary.BigEndian.Uint64(raw[1:]))} //nolint:gosec // the same 64 bits, both ways
+	d := decoder{rest: raw[9:]}
+	c.Snapshot = d.snapshot()
+	c.Ahead = ascending[int64](&d)
+	if len(d.rest) > 0 && !d.bad {
+		c.Replay = &Progress{To: d.snapshot(), Through: int64(d.uvarint())} //nolint:gosec // a negative one is refused below
+	}
+	if d.bad || len(d.rest) > 0 || c.Replay != nil && c.Replay.Through < 0 || c.String() != text {
+		return Cursor{}, fmt.Errorf("%w: malformed", ErrCursor)
+	}
+	return c, nil
+}
+
+func appendSnapshot(buf []byte, s Snapshot) []byte {
+	buf = binary.AppendVarint(buf, s.Boot)
+	buf = binary.AppendUvarint(buf, s.Xmax)
+	return appendAscending(buf, s.Xip)
+}
+
+// appendAscending writes the count, the first number and the distances between the rest: neighbours take a byte each.
+func appendAscending[T int64 | uint64](buf []byte, numbers []T) []byte {
+	buf = binary.AppendUvarint(buf, uint64(len(numbers)))
+	var last T
+	for _, n := range numbers {
+		buf = binary.AppendUvarint(buf, uint64(n-last))
+		last = n
+	}
+	return buf
+}
+
+type decoder struct {
+	rest []byte
+	bad  bool
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 {
+		d.bad, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) snapshot() Snapshot {
+	boot, n := binary.Varint(d.rest)
+	if n <= 0 {
+		d.bad, d.rest = true, nil
+		return Snapshot{}
+	}
+	d.rest = d.rest[n:]
+	return Snapshot{Boot: boot, Xmax: d.uvarint(), Xip: ascending[uint64](d)}
+}
+
+func ascending[T int64 | uint64](d *decoder) []T {
+	count := d.uvarint()
+	if count == 0 {
+		return nil
+	}
+	if count > uint64(len(d.rest)) { // each takes a byte or more
+		d.bad, d.rest = true, nil
+		return nil
+	}
+	numbers := make([]T, 0, count)
+	var last T
+	for range count {
+		next := last + T(d.uvarint())
+		if next < last || next == last && len(numbers) > 0 {
+			d.bad = true
+		}
+		numbers = append(numbers, next)
+		last = next
+	}
+	return numbers
+}
+
+// Advance is the cursor after event seq of a replay up to snapshot to has been sent, in order of sequence numbers.
+func (c Cursor) Advance(to Snapshot, seq int64) Cursor {
+	if c.Replay != nil && seq < c.Replay.Through {
+		// An earlier replay came further than this one has: what it missed is noted one by one.
+		at, _ := slices.BinarySearch(c.Ahead, seq)
+		c.Ahead = slices.Insert(slices.Clone(c.Ahead), at, seq)
+		return c
+	}
+	c.Replay = &Progress{To: to, Through: seq}
+	if len(c.Ahead) > 0 {
+		at, _ := slices.BinarySearch(c.Ahead, seq)
+		c.Ahead = slices.Clone(c.Ahead[at:])
+	}
+	return c
+}

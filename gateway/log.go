@@ -1,0 +1,39 @@
+package gateway
+
+import "context"
+
+// Position is a snapshot of the log with the epoch that it belongs to.
+type Position struct {
+	Epoch    int64
+	Snapshot Snapshot
+}
+
+// Cursor is the cursor of a client that has been sent all that the position can see.
+func (p Position) Cursor() Cursor { return Cursor{Epoch: p.Epoch, Snapshot: p.Snapshot} }
+
+// Query selects events of the log.
+type Query struct {
+	Since  Cursor // only what it has not; its epoch must be that of the log
+	After  int64  // only greater sequence numbers
+	Limit  int    // at most that many; 0: all
+	Reader *Reader
+}
+
+// Reader narrows a query to what one user may see. No reader: all tenants.
+type Reader struct {
+	Tenant string
+	User   string
+	Topics []string
+}
+
+// Log is the truth: the table of committed events.
+type Log interface {
+	// Read calls begin once with the position that the rows were read at, then each for every event in order of sequence
+	// numbers, from one statement. An error of begin or each ends the reading and is returned.
+	Read(ctx context.Context, q Query, begin func(Position) error, each func(Event) error) error
+	// Position is the position of the log now.
+	Position(ctx context.Context) (Position, error)
+	// Newest gives up to limit events with sequence numbers below before (0: no bound), newest first, and the position
+	// that they were read at.
+	Newest(ctx context.Context, r Reader, before int64, limit int) ([]Event, Position, error)
+}

@@ -87,7 +87,7 @@ func (h *Hub) Join(ctx context.Context, id Identity, topics []string, cursor str
 		}
 	}
 	s.Start = now.Cursor()
-	s.live(now.Snapshot)
+	s.live(now)
 	return s, nil
 }
 

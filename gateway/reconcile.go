@@ -127,7 +127,7 @@ func (h *Hub) resetAll(now Position) {
 	for _, f := range h.feeds {
 		clear(f.ahead)
 		for s := range f.subscribers {
-			s.held, s.from = nil, nil
+			s.held, s.from, s.overtaken = nil, nil, s.replaying
 			s.push(Message{Name: MessageReset, Data: reasonData(ResetEpoch), Cursor: now.Cursor().String()})
 		}
 	}

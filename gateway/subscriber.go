@@ -23,6 +23,7 @@ type Subscriber struct {
 	from      *Snapshot // what its replay could see; nil once the hub's own cursor covers that
 	held      []held    // live events that came during the replay
 	heldBytes int
+	overtaken bool // the epoch changed while it was replaying
 
 	mu      sync.Mutex
 	pending []Message
@@ -189,25 +190,28 @@ func (s *Subscriber) Replay(ctx context.Context, emit func(Message) error) error
 			if err := emit(Message{Name: MessageReset, Data: reasonData(ResetOverflow), Cursor: to.Cursor().String()}); err != nil {
 				return err
 			}
-			s.live(to.Snapshot)
+			s.live(*to)
 			return nil
 		case err != nil:
 			return err
 		case rows < replayPage:
-			s.live(to.Snapshot)
+			s.live(*to)
 			return nil
 		}
 	}
 }
 
-// live ends a replay that could see the snapshot: what was held and is newer follows.
-func (s *Subscriber) live(to Snapshot) {
+// live ends a replay that could see the position: what was held and is newer follows.
+func (s *Subscriber) live(to Position) {
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s.replaying, s.from = false, &to
+	s.replaying, s.from = false, &to.Snapshot
+	if s.overtaken { // the database became another one meanwhile: snapshots of the two can't be compared
+		s.from = nil
+	}
 	for _, e := range s.held {
-		if !to.Sees(e.stamp) {
+		if s.from == nil || !s.from.Sees(e.stamp) {
 			s.push(e.m)
 		}
 	}

@@ -25,6 +25,7 @@ const (
 	superuser    = "postgres"
 	startTimeout = time.Minute
 	retryEvery   = 50 * time.Millisecond
+	pingTimeout  = 5 * time.Second
 	// leftoverWait is how long the processes of a killed server may take to notice and go.
 	leftoverWait = 15 * time.Second
 	quitWait     = 10 * time.Second
@@ -50,9 +51,10 @@ type Server struct {
 	account *account // whom the server runs as; nil: as ourselves
 	cleaner *cleaner // removes a temporary data directory; nil when the directory is the caller's
 
+	port int // fixed once Start has returned
+
 	mu      sync.Mutex // held by Stop, Crash, Restart for as long as they take
-	port    int
-	process *process // nil when stopped
+	process *process   // nil when stopped
 }
 
 // Start initialises DataDir when it is empty, starts a server on it, and returns when that accepts connections.
@@ -93,11 +95,13 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 }
 
 // URL returns the connection string of a database of this server. It stays the same over Restart.
-func (s *Server) URL(dbname string) string {
+func (s *Server) URL(dbname string) string { return serverURL(s.port, dbname) }
+
+func serverURL(port int, dbname string) string {
 	u := url.URL{
 		Scheme:   "postgres",
 		User:     url.User(superuser),
-		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port())),
+		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		Path:     "/" + dbname,
 		RawQuery: "sslmode=disable",
 	}
@@ -105,11 +109,7 @@ func (s *Server) URL(dbname string) string {
 }
 
 // Port returns the port that the server listens on.
-func (s *Server) Port() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.port
-}
+func (s *Server) Port() int { return s.port }
 
 // DataDir returns the server's data directory.
 func (s *Server) DataDir() string { return s.opts.DataDir }
@@ -201,9 +201,12 @@ func (s *Server) launch(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("start PostgreSQL: %w", err)
 		}
-		err = waitReady(ctx, p, port)
+		err = s.waitReady(ctx, p, port)
 		if err == nil {
-			s.process, s.port = p, port
+			s.process = p
+			if s.port == 0 { // Restart keeps the first one, so that URL may be called meanwhile
+				s.port = port
+			}
 			s.log.Info("PostgreSQL runs", "port", port, "data", s.opts.DataDir, "programs", s.opts.BinDir)
 			return nil
 		}
@@ -239,20 +242,11 @@ func (s *Server) args(port int) []string {
 }
 
 // waitReady returns nil when the server answers a query, an error when its process ends or ctx does.
-func waitReady(ctx context.Context, p *process, port int) error {
-	url := fmt.Sprintf("postgres://%s@127.0.0.1:%d/postgres?sslmode=disable", superuser, port)
+func (s *Server) waitReady(ctx context.Context, p *process, port int) error {
 	for {
-		err := ping(ctx, url)
+		err := s.ping(ctx, port)
 		if err == nil {
-			// Another server may own the port; then ours ends, with a message that tells.
-			select {
-			case <-p.done:
-				return errors.New("another server answers on that port")
-			default:
-			}
-			if p.tail.contains("ready to accept connections") {
-				return nil
-			}
+			return nil
 		}
 		timer := time.NewTimer(retryEvery)
 		select {
@@ -262,20 +256,28 @@ func waitReady(ctx context.Context, p *process, port int) error {
 			return fmt.Errorf("it ended at once: %w", p.err)
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("no answer: %w (last: %v)", ctx.Err(), err)
+			return fmt.Errorf("no answer: %w (last: %w)", ctx.Err(), err)
 		}
 	}
 }
 
-func ping(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+// ping asks the server for its data directory: another server may have the port, and answer while ours gives up.
+func (s *Server) ping(ctx context.Context, port int) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := pgx.Connect(ctx, serverURL(port, superuser))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	return conn.Ping(ctx)
+	var dir string
+	if err := conn.QueryRow(ctx, "select current_setting('data_directory')").Scan(&dir); err != nil {
+		return err
+	}
+	if dir != s.opts.DataDir {
+		return fmt.Errorf("the server on port %d is another one, on %s", port, dir)
+	}
+	return nil
 }
 
 func freePort(ctx context.Context) (int, error) {

@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Attachment says how a table's rows become events.
+type Attachment struct {
+	Table           string // as in SQL: schema-qualified and quoted where that is needed
+	Topic           string
+	TenantColumn    string
+	RecipientColumn string // optional: the user that alone may see a row
+	ReadColumn      string // optional: publishes <topic>:read when it is set
+}
+
+// Attach publishes the table's rows from now on.
+func Attach(ctx context.Context, pool *pgxpool.Pool, a Attachment) error {
+	optional := func(s string) *string {
+		if s == "" {
+			return nil
+		}
+		return &s
+	}
+	_, err := pool.Exec(ctx, `select pgfeed.attach($1::text::regclass, $2, $3, $4, $5)`,
+		a.Table, a.Topic, a.TenantColumn, optional(a.RecipientColumn), optional(a.ReadColumn))
+	return tableError("attach", a.Table, err)
+}
+
+// Detach stops publishing the table's rows. False: it was not attached.
+func Detach(ctx context.Context, pool *pgxpool.Pool, table string) (bool, error) {
+	var was bool
+	err := pool.QueryRow(ctx, `select pgfeed.detach($1::text::regclass)`, table).Scan(&was)
+	return was, tableError("detach", table, err)
+}
+
+func tableError(verb, table string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isCode(err, "42P01"):
+		return fmt.Errorf("%s %s: there is no such table; write it as in SQL, quoted where its name has capitals: '\"activityLogs\"'", verb, table)
+	case isCode(err, "3F000"), isCode(err, "42883"): // invalid_schema_name, undefined_function
+		return ErrNotMigrated
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		text := pg.Message
+		if pg.Hint != "" {
+			text += ". " + pg.Hint
+		}
+		return fmt.Errorf("%s %s: %s", verb, table, text)
+	}
+	return fmt.Errorf("%s %s: %w", verb, table, err)
+}
+
+func isCode(err error, code string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == code
+}

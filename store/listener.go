@@ -1,0 +1,306 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgxlisten"
+
+	"github.com/pgfeed/pgfeed/gateway"
+)
+
+const (
+	probeEvery   = 2 * time.Second
+	probeTimeout = 5 * time.Second
+	deafRead     = 250 * time.Millisecond
+	longestWait  = 5 * time.Second // between two attempts to connect
+)
+
+// HintSink takes what the listener hears.
+type HintSink interface {
+	Hint(e *gateway.Event)
+	Wake(within time.Duration)
+}
+
+// Listener LISTENs, on one connection of its own, for the hints of the tenants that it is told are wanted. A control
+// channel that it pokes through the pool makes it take up changes, and shows that it still hears.
+type Listener struct {
+	config  *pgx.ConnConfig
+	pool    *pgxpool.Pool
+	log     *slog.Logger
+	control string
+	changed chan struct{}
+	echo    chan uint64
+
+	mu      sync.Mutex
+	wanted  map[string]string // channel → tenant
+	conn    *pgx.Conn
+	heard   bool // a probe has come back, and none has failed to since
+	attempt int
+
+	// Only touched on the listener's own goroutine.
+	sink      HintSink
+	inner     *pgxlisten.Listener
+	listening map[string]string // channel → tenant
+}
+
+// NewListener makes a listener. url is a direct connection, not one through a pooler in transaction mode; pool may be any.
+func NewListener(url string, pool *pgxpool.Pool, log *slog.Logger) (*Listener, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("notify database URL: %w", err)
+	}
+	config.RuntimeParams["application_name"] = "pgfeed listener"
+	return &Listener{
+		config: config, pool: pool, log: log, control: "pgfeed_ctl_" + rand.Text(),
+		changed: make(chan struct{}, 1), echo: make(chan uint64, 16),
+		wanted: map[string]string{}, listening: map[string]string{},
+	}, nil
+}
+
+// Want says whether a tenant's hints are wanted. It doesn't block.
+func (l *Listener) Want(tenant string, wanted bool) {
+	l.mu.Lock()
+	if wanted {
+		l.wanted[gateway.Channel(tenant)] = tenant
+	} else {
+		delete(l.wanted, gateway.Channel(tenant))
+	}
+	l.mu.Unlock()
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Hears reports whether the last probe came back in time.
+func (l *Listener) Hears() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.heard
+}
+
+// Run listens until ctx ends, reconnecting with backoff.
+func (l *Listener) Run(ctx context.Context, sink HintSink) {
+	l.sink = sink
+	l.inner = &pgxlisten.Listener{
+		Connect: l.connect,
+		LogError: func(ctx context.Context, err error) {
+			if ctx.Err() == nil {
+				l.log.Warn("listener", "error", err)
+			}
+		},
+		ReconnectDelay: time.Millisecond, // connect waits, with backoff
+	}
+	l.inner.Handle(l.control, controlHandler{l})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { l.probe(ctx) })
+	_ = l.inner.Listen(ctx) // ends with ctx, and says no more than that
+}
+
+func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
+	l.mu.Lock()
+	wait := time.Duration(0)
+	if l.attempt > 0 {
+		wait = min(100*time.Millisecond<<min(l.attempt-1, 10), longestWait)
+		wait = wait/2 + mathrand.N(wait) //nolint:gosec // jitter
+	}
+	l.attempt++
+	l.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(wait):
+	}
+	dial, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(dial, l.config)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.conn = conn
+	l.mu.Unlock()
+	clear(l.listening)
+	return conn, nil
+}
+
+// sync brings what the connection listens to in line with what is wanted.
+func (l *Listener) sync(ctx context.Context, conn *pgx.Conn) error {
+	l.mu.Lock()
+	var add, remove []string
+	for channel, tenant := range l.wanted {
+		if _, ok := l.listening[channel]; !ok {
+			add = append(add, channel)
+			l.listening[channel] = tenant
+		}
+	}
+	for channel := range l.listening {
+		if _, ok := l.wanted[channel]; !ok {
+			remove = append(remove, channel)
+			delete(l.listening, channel)
+		}
+	}
+	l.mu.Unlock()
+	batch := &pgx.Batch{}
+	for _, channel := range add {
+		l.inner.Handle(channel, tenantHandler{l})
+		batch.Queue("listen " + pgx.Identifier{channel}.Sanitize())
+	}
+	for _, channel := range remove {
+		batch.Queue("unlisten " + pgx.Identifier{channel}.Sanitize())
+	}
+	if batch.Len() == 0 {
+		return nil
+	}
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		// What is listened to isn't known now: a new connection starts from nothing.
+		_ = conn.PgConn().Conn().Close()
+		return fmt.Errorf("listen to %d and leave %d channels: %w", len(add), len(remove), err)
+	}
+	if len(add) > 0 {
+		l.sink.Wake(0) // what was committed before LISTEN took effect
+	}
+	return nil
+}
+
+// controlHandler answers pokes: a number is a probe.
+type controlHandler struct{ l *Listener }
+
+func (h controlHandler) HandleNotification(ctx context.Context, n *pgconn.Notification, conn *pgx.Conn) error {
+	if probe, err := strconv.ParseUint(n.Payload, 10, 64); err == nil {
+		select {
+		case h.l.echo <- probe:
+		default: // a prober that is away asks again
+		}
+	}
+	return h.l.sync(ctx, conn)
+}
+
+func (h controlHandler) HandleBacklog(ctx context.Context, _ string, conn *pgx.Conn) error {
+	select {
+	case h.l.changed <- struct{}{}: // probe the new connection at once
+	default:
+	}
+	err := h.l.sync(ctx, conn)
+	h.l.sink.Wake(0)
+	return err
+}
+
+// tenantHandler passes hints on.
+type tenantHandler struct{ l *Listener }
+
+func (h tenantHandler) HandleNotification(_ context.Context, n *pgconn.Notification, _ *pgx.Conn) error {
+	tenant, ok := h.l.listening[n.Channel]
+	if !ok {
+		return nil // its last subscriber has just left
+	}
+	e, err := parseHint(tenant, n.Payload)
+	h.l.sink.Hint(e)
+	return err
+}
+
+// HandleBacklog is called on reconnecting, for every channel that was ever handled: pgxlisten can't forget one.
+func (h tenantHandler) HandleBacklog(ctx context.Context, channel string, conn *pgx.Conn) error {
+	h.l.mu.Lock()
+	tenant, wanted := h.l.wanted[channel]
+	h.l.mu.Unlock()
+	if wanted {
+		h.l.listening[channel] = tenant
+		return nil
+	}
+	_, err := conn.Exec(ctx, "unlisten "+pgx.Identifier{channel}.Sanitize())
+	delete(h.l.listening, channel)
+	return err
+}
+
+// parseHint gives the event in a payload, or nil where the payload carries none or can't be read: then the log is.
+func parseHint(tenant, payload string) (*gateway.Event, error) {
+	var p struct {
+		Seq       int64           `json:"seq"`
+		XID       uint64          `json:"xid"`
+		Boot      int64           `json:"boot"`
+		Topic     string          `json:"topic"`
+		Event     string          `json:"event"`
+		Recipient *string         `json:"recipient"`
+		At        int64           `json:"at"`
+		Data      json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal([]byte(payload), &p); err != nil {
+		return nil, fmt.Errorf("hint for tenant %q: %w", tenant, err)
+	}
+	if p.Seq <= 0 || p.XID == 0 || p.Boot == 0 || p.Topic == "" || p.Event == "" || len(p.Data) == 0 {
+		return nil, nil //nolint:nilnil // no event is an answer here
+	}
+	return &gateway.Event{
+		Seq: p.Seq, Stamp: gateway.Stamp{Boot: p.Boot, XID: p.XID}, Tenant: tenant, Recipient: p.Recipient,
+		Topic: p.Topic, Name: p.Event, Data: p.Data, At: time.UnixMicro(p.At),
+	}, nil
+}
+
+// probe pokes the control channel now and then, and at once after a change. A poke that doesn't come back means a listener
+// that hears nothing: its connection is given up, and until a new one answers the log is read more often.
+func (l *Listener) probe(ctx context.Context) {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for number := uint64(1); ; number++ {
+		heard := l.poke(ctx, number)
+		if ctx.Err() != nil {
+			return
+		}
+		l.mu.Lock()
+		if heard != l.heard {
+			l.log.Info("listener probe", "hears", heard)
+		}
+		l.heard = heard
+		if heard {
+			l.attempt = 0
+		} else if l.conn != nil {
+			_ = l.conn.PgConn().Conn().Close() // the socket alone: the connection is the listener's own
+			l.conn = nil
+		}
+		l.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-l.changed:
+		}
+	}
+}
+
+func (l *Listener) poke(ctx context.Context, number uint64) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	if _, err := l.pool.Exec(ctx, "select pg_notify($1, $2)", l.control, strconv.FormatUint(number, 10)); err != nil {
+		if ctx.Err() == nil {
+			l.log.Debug("listener probe can't be sent", "error", err)
+		}
+		return false
+	}
+	read := time.NewTicker(deafRead)
+	defer read.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case echo := <-l.echo:
+			if echo == number {
+				return true
+			}
+		case <-read.C: // late already: don't rely on hints
+			l.sink.Wake(0)
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pgfeed/pgfeed/gateway"
+)
+
+// Log reads pgfeed.events.
+type Log struct {
+	pool *pgxpool.Pool
+	// boot is the server start, in microseconds, that the epoch was last checked at. Another start may be another database.
+	boot atomic.Int64
+}
+
+var _ gateway.Log = (*Log)(nil)
+
+// NewLog makes a log over a pool that the caller closes.
+func NewLog(pool *pgxpool.Pool) *Log { return &Log{pool: pool} }
+
+// head is what every statement returns beside its rows: the snapshot that they were read with.
+const head = `(select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time() as boot, epoch from pgfeed.state) s`
+
+const eventColumns = `seq, xid, boot, tenant, recipient, topic, event, data, at`
+
+// readSQL asks for three disjoint sets: transactions that were open at the cursor, those given an xid after it, and those
+// of a later server start. Index events_xid serves the first two; the third costs nothing unless the server was restarted.
+const readSQL = `
+select s.snapshot, s.boot, s.epoch, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.topic, e.event, e.data, e.at
+  from ` + head + `
+  left join (
+    select * from (
+        select ` + eventColumns + ` from pgfeed.events where xid = any ($1::xid8[])
+        union all
+        select ` + eventColumns + ` from pgfeed.events where xid >= $2::xid8 and boot = $3
+        union all
+        select ` + eventColumns + ` from pgfeed.events
+         where pg_postmaster_start_time() > $3 and boot > $3 and xid <> all ($1::xid8[])
+    ) e
+    where seq > $4
+      and seq <> all ($5::bigint[])
+      and ($6::text is null or tenant = $6 and topic = any ($7::text[]) and (recipient is null or recipient = $8))
+      and ($9::text is null or seq > $10 or boot > $11 or not pg_visible_in_snapshot(xid, $9::pg_snapshot))
+    order by seq
+    limit $12
+  ) e on true
+ order by e.seq`
+
+// Read implements gateway.Log.
+func (l *Log) Read(
+	ctx context.Context, q gateway.Query, begin func(gateway.Position) error, each func(gateway.Event) error,
+) error {
+	c := q.Since
+	var tenant, user, to *string
+	var topics []string
+	if q.Reader != nil {
+		tenant, user, topics = &q.Reader.Tenant, &q.Reader.User, q.Reader.Topics
+	}
+	var through int64
+	var toBoot time.Time
+	if c.Replay != nil {
+		text := snapshotText(c.Replay.To)
+		to, through, toBoot = &text, c.Replay.Through, time.UnixMicro(c.Replay.To.Boot)
+	}
+	limit := int64(math.MaxInt64)
+	if q.Limit > 0 {
+		limit = int64(q.Limit)
+	}
+	return l.query(ctx, begin, each, readSQL, notNil(c.Snapshot.Xip), c.Snapshot.Xmax, time.UnixMicro(c.Snapshot.Boot),
+		q.After, notNil(c.Ahead), tenant, topics, user, to, through, toBoot, limit)
+}
+
+// Position implements gateway.Log.
+func (l *Log) Position(ctx context.Context) (gateway.Position, error) {
+	var at gateway.Position
+	err := l.query(ctx, func(p gateway.Position) error { at = p; return nil }, nil,
+		`select s.snapshot, s.boot, s.epoch, null::bigint, null::xid8, null::timestamptz, null, null, null, null, null::json,
+		        null::timestamptz from `+head)
+	return at, err
+}
+
+// Newest implements gateway.Log.
+func (l *Log) Newest(ctx context.Context, r gateway.Reader, before int64, limit int) ([]gateway.Event, gateway.Position, error) {
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	var events []gateway.Event
+	var at gateway.Position
+	err := l.query(ctx, func(p gateway.Position) error { at = p; return nil },
+		func(e gateway.Event) error { events = append(events, e); return nil }, `
+select s.snapshot, s.boot, s.epoch, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.topic, e.event, e.data, e.at
+  from `+head+`
+  left join (
+    select `+eventColumns+` from pgfeed.events -- index events_tenant
+     where tenant = $1 and seq < $2 and topic = any ($3::text[]) and (recipient is null or recipient = $4)
+     order by seq desc limit $5
+  ) e on true
+ order by e.seq desc`, r.Tenant, before, r.Topics, r.User, limit)
+	return events, at, err
+}
+
+// query runs a statement whose rows are the head and an event or nulls. Where the server has been started anew since the
+// last time, it first makes sure that the database is still the same one.
+func (l *Log) query(
+	ctx context.Context, begin func(gateway.Position) error, each func(gateway.Event) error, sql string, args ...any,
+) error {
+	for range 3 {
+		again := errors.New("the server was started anew")
+		seen := int64(0)
+		err := l.rows(ctx, func(p gateway.Position) error {
+			if seen = p.Snapshot.Boot; seen != l.boot.Load() {
+				return again
+			}
+			return begin(p)
+		}, each, sql, args...)
+		if !errors.Is(err, again) {
+			return err
+		}
+		if _, err := l.pool.Exec(ctx, `select pgfeed.check_epoch()`); err != nil {
+			return fmt.Errorf("check the epoch of the log: %w", err)
+		}
+		l.boot.Store(seen)
+	}
+	return errors.New("read the log: connections lead to servers of different start times")
+}
+
+func (l *Log) rows(
+	ctx context.Context, begin func(gateway.Position) error, each func(gateway.Event) error, sql string, args ...any,
+) error {
+	rows, err := l.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	defer rows.Close()
+	first := true
+	for rows.Next() {
+		var snapshot string
+		var boot time.Time
+		var epoch int64
+		var seq *int64
+		var xid *uint64
+		var eventBoot, at *time.Time
+		var tenant, topic, name *string
+		var e gateway.Event
+		var data []byte
+		if err := rows.Scan(&snapshot, &boot, &epoch, &seq, &xid, &eventBoot, &tenant, &e.Recipient, &topic, &name, &data, &at); err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		if first {
+			first = false
+			s, err := parseSnapshot(snapshot)
+			if err != nil {
+				return err
+			}
+			s.Boot = boot.UnixMicro()
+			if err := begin(gateway.Position{Epoch: epoch, Snapshot: s}); err != nil {
+				return err
+			}
+		}
+		if seq == nil {
+			break
+		}
+		e.Seq, e.Stamp = *seq, gateway.Stamp{Boot: eventBoot.UnixMicro(), XID: *xid}
+		e.Tenant, e.Topic, e.Name, e.Data, e.At = *tenant, *topic, *name, data, *at
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	if first {
+		return errors.New("read the log: pgfeed.state is empty; run: pgfeed migrate up")
+	}
+	return nil
+}
+
+// parseSnapshot reads Postgres' xmin:xmax:xip,xip (PostgreSQL documentation, "pg_snapshot Components").
+func parseSnapshot(text string) (gateway.Snapshot, error) {
+	var s gateway.Snapshot
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 {
+		return s, fmt.Errorf("snapshot %q: not xmin:xmax:xip", text)
+	}
+	var err error
+	if s.Xmax, err = strconv.ParseUint(parts[1], 10, 64); err != nil {
+		return s, fmt.Errorf("snapshot %q: %w", text, err)
+	}
+	if parts[2] == "" {
+		return s, nil
+	}
+	for x := range strings.SplitSeq(parts[2], ",") {
+		xid, err := strconv.ParseUint(x, 10, 64)
+		if err != nil {
+			return s, fmt.Errorf("snapshot %q: %w", text, err)
+		}
+		s.Xip = append(s.Xip, xid)
+	}
+	return s, nil
+}
+
+// snapshotText is the reverse of parseSnapshot.
+func snapshotText(s gateway.Snapshot) string {
+	xmin := s.Xmax
+	open := make([]string, len(s.Xip))
+	for i, xid := range s.Xip {
+		xmin = min(xmin, xid)
+		open[i] = strconv.FormatUint(xid, 10)
+	}
+	return fmt.Sprintf("%d:%d:%s", xmin, s.Xmax, strings.Join(open, ","))
+}
+
+// notNil keeps an empty list from becoming a NULL array, which no comparison is true for.
+func notNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// NewPool connects lazily to a database; a URL that can't be read is an error.
+func NewPool(url string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	cfg.ConnConfig.RuntimeParams["application_name"] = "pgfeed"
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	return pool, nil
+}

@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pgfeed/pgfeed/gateway"
+)
+
+// ErrNotFound says that there is no such row for this user.
+var ErrNotFound = errors.New("not found")
+
+// Notifications reads and marks the rows of "notifications" that belong to a user.
+type Notifications struct{ pool *pgxpool.Pool }
+
+// NewNotifications works over a pool that the caller closes.
+func NewNotifications(pool *pgxpool.Pool) *Notifications { return &Notifications{pool} }
+
+// NotificationPage is a part of a user's notifications, newest first.
+type NotificationPage struct {
+	Rows   []json.RawMessage
+	Unread int              // of all, not of this page
+	Last   int64            // id of the oldest row here
+	At     gateway.Position // what the page could see
+}
+
+// List gives up to limit rows with ids below before (0: no bound), all or only the unread ones.
+func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit int) (NotificationPage, error) {
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	var page NotificationPage
+	var snapshot string
+	var boot time.Time
+	err := n.pool.QueryRow(ctx, `
+with mine as (
+    select id, row_to_json(n) as row from public."notifications" n
+     where "tenantId" = $1 and "userId" = $2 and id < $3 and (not $4 or "readAt" is null)
+     order by id desc limit $5
+)
+select s.snapshot, s.boot, s.epoch,
+       (select count(*) from public."notifications" where "tenantId" = $1 and "userId" = $2 and "readAt" is null),
+       coalesce((select min(id) from mine), 0),
+       coalesce((select array_agg(row order by id desc) from mine), '{}')
+  from `+head, id.Tenant, id.User, before, unread, limit).
+		Scan(&snapshot, &boot, &page.At.Epoch, &page.Unread, &page.Last, &page.Rows)
+	if err != nil {
+		return page, fmt.Errorf("list notifications: %w", err)
+	}
+	page.At.Snapshot, err = parseSnapshot(snapshot)
+	page.At.Snapshot.Boot = boot.UnixMicro()
+	return page, err
+}
+
+// MarkRead marks one as read, unless it is already, and gives its row and how many remain unread. Another user's is
+// ErrNotFound.
+func (n *Notifications) MarkRead(ctx context.Context, id gateway.Identity, notification int64) (row json.RawMessage, unread int, err error) {
+	_, err = n.pool.Exec(ctx, `
+update public."notifications" set "readAt" = now()
+ where id = $3 and "tenantId" = $1 and "userId" = $2 and "readAt" is null`, id.Tenant, id.User, notification)
+	if err != nil {
+		return nil, 0, fmt.Errorf("mark notification %d read: %w", notification, err)
+	}
+	err = n.pool.QueryRow(ctx, `
+select row_to_json(n), (select count(*) from public."notifications" where "tenantId" = $1 and "userId" = $2 and "readAt" is null)
+  from public."notifications" n where id = $3 and "tenantId" = $1 and "userId" = $2`, id.Tenant, id.User, notification).Scan(&row, &unread)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, 0, ErrNotFound
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("mark notification %d read: %w", notification, err)
+	}
+	return row, unread, nil
+}
+
+// MarkAllRead marks all of a user's and gives how many there were.
+func (n *Notifications) MarkAllRead(ctx context.Context, id gateway.Identity) (int64, error) {
+	tag, err := n.pool.Exec(ctx, `
+update public."notifications" set "readAt" = now() where "tenantId" = $1 and "userId" = $2 and "readAt" is null`, id.Tenant, id.User)
+	if err != nil {
+		return 0, fmt.Errorf("mark all notifications read: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}

@@ -1,0 +1,72 @@
+import { retryAfterMs } from './backoff';
+import type { RealtimeEvent, ResetReason } from './client';
+import type { Clock } from './clock';
+import { decodeJson, isObject, toEvents, toResetReason } from './events';
+import { type Access, send, untilAborted } from './request';
+import { isBadCursor } from './sse-stream';
+
+/** The answer to one poll. */
+export type PollResult =
+  | {
+      readonly kind: 'page';
+      readonly events: readonly RealtimeEvent[];
+      readonly cursor: string;
+      /** There is more at once: ask again with the new cursor. */
+      readonly more: boolean;
+      readonly reset: ResetReason | null;
+    }
+  | { readonly kind: 'unauthorized' }
+  | { readonly kind: 'failed'; readonly retryAfterMs: number | null; readonly badCursor: boolean };
+
+/** One poll: what happened since when, and how long to wait for the answer. */
+export interface PollOptions {
+  readonly access: Access;
+  readonly topics: readonly string[];
+  readonly cursor: string | null;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Asks once for the events since the cursor; without one, only for a cursor to begin at. Never rejects. */
+export async function poll(options: PollOptions): Promise<PollResult> {
+  const abort = new AbortController();
+  const giveUp = () => abort.abort();
+  options.signal.addEventListener('abort', giveUp, { once: true });
+  const cancelTimeout = options.clock.after(options.timeoutMs, giveUp);
+  const query =
+    options.cursor === null
+      ? new URLSearchParams({ limit: '1' })
+      : new URLSearchParams({ cursor: options.cursor, topics: options.topics.join(',') });
+  try {
+    const response = await send(options.access, `/api/activity?${query.toString()}`, {
+      headers: { Accept: 'application/json' },
+      signal: abort.signal,
+    });
+    if (response.status === 401) return { kind: 'unauthorized' };
+    if (!response.ok) {
+      return {
+        kind: 'failed',
+        retryAfterMs: retryAfterMs(response, options.clock),
+        badCursor: await isBadCursor(response, abort.signal),
+      };
+    }
+    const body = decodeJson(await untilAborted(response.text(), abort.signal));
+    if (!isObject(body) || typeof body.cursor !== 'string') return failed;
+    return {
+      kind: 'page',
+      // Without a cursor the answer is history, which the application loads by itself.
+      events: options.cursor === null ? [] : toEvents(body.events),
+      cursor: body.cursor,
+      more: options.cursor !== null && body.more === true,
+      reset: isObject(body.reset) ? toResetReason(body.reset.reason) : null,
+    };
+  } catch {
+    return failed;
+  } finally {
+    cancelTimeout();
+    options.signal.removeEventListener('abort', giveUp);
+  }
+}
+
+const failed: PollResult = { kind: 'failed', retryAfterMs: null, badCursor: false };

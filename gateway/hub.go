@@ -69,7 +69,7 @@ func NewHub(source Log, cfg Config) *Hub {
 }
 
 // Join registers a subscriber. With a cursor it resumes there, else it starts now. The caller sends Hello, calls Replay,
-// then Next until the end, and Leave. The text of a cursor that can't be resumed from gives a subscriber with a Reset.
+// then Take until the end, and Leave. The text of a cursor that can't be resumed from gives a subscriber with a Reset.
 func (h *Hub) Join(ctx context.Context, id Identity, topics []string, cursor string) (*Subscriber, error) {
 	s := &Subscriber{Identity: id, Topics: topics, hub: h, replaying: true, ready: make(chan struct{}, 1)}
 	// Registered before the log is looked at: what commits in between is held.

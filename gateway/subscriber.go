@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Subscriber is one connection's place in a feed. The connection takes messages with Next; the hub never waits for it.
+// Subscriber is one connection's place in a feed. The connection waits for Ready and Takes messages; the hub
+// never waits for it.
 type Subscriber struct {
 	Identity Identity
 	Topics   []string
@@ -75,7 +76,7 @@ func (s *Subscriber) signal() {
 	}
 }
 
-// Close ends the subscriber: what is queued is still taken, then Next gives the bye. The first reason stands.
+// Close ends the subscriber: what is queued is still taken, then a bye. The first reason stands.
 func (s *Subscriber) Close(reason CloseReason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,22 +86,11 @@ func (s *Subscriber) Close(reason CloseReason) {
 	s.signal()
 }
 
-// Next waits for messages and takes all there are. last is true when they end with a bye, after which there is nothing
-// more. The error is that of ctx.
-func (s *Subscriber) Next(ctx context.Context) (messages []Message, last bool, err error) {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil, false, context.Cause(ctx)
-		case <-s.ready:
-		}
-		if messages, last = s.take(); len(messages) > 0 {
-			return messages, last, nil
-		}
-	}
-}
+// Ready holds a token when there may be something to take.
+func (s *Subscriber) Ready() <-chan struct{} { return s.ready }
 
-func (s *Subscriber) take() (messages []Message, last bool) {
+// Take gives all that is queued; it doesn't wait. last is true when that ends with a bye, after which nothing follows.
+func (s *Subscriber) Take() (messages []Message, last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	messages, s.pending, s.bytes = s.pending, nil, 0
@@ -144,7 +134,7 @@ func (s *Subscriber) position() string {
 const replayPage = 500
 
 // Replay sends what the subscriber has missed since Start, in order, through emit, which may block; then live events
-// follow through Next. Call it once, before Next.
+// follow through Take. Call it once, before Take.
 func (s *Subscriber) Replay(ctx context.Context, emit func(Message) error) error {
 	h := s.hub
 	if s.Reset != "" {

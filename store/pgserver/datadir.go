@@ -114,7 +114,7 @@ func (s *Server) clearLockFile(ctx context.Context) error {
 				ErrInUse, s.opts.DataDir, pid)
 		}
 		if !sleep(ctx, retryEvery) {
-			return fmt.Errorf("wait for process %d to leave %s: %w", pid, s.opts.DataDir, ctx.Err())
+			return fmt.Errorf("%w: waited for process %d to leave %s: %w", ErrInUse, pid, s.opts.DataDir, ctx.Err())
 		}
 	}
 }

@@ -20,9 +20,11 @@ var fetching sync.Mutex
 
 // Open starts a server from installed programs or, where there are none, from downloaded ones. Where neither works,
 // the error says what both tried.
-func Open(ctx context.Context, opts Options) (*Server, error) {
+func Open(ctx context.Context, opts Options) (*Server, error) { return open(ctx, opts, Find) }
+
+func open(ctx context.Context, opts Options, find func(context.Context) (string, error)) (*Server, error) {
 	if opts.BinDir == "" {
-		found, err := Find(ctx)
+		found, err := find(ctx)
 		if errors.Is(err, ErrNotFound) {
 			fetched, fetchErr := Fetch(ctx, opts)
 			if fetchErr != nil {

@@ -31,8 +31,8 @@ var places = []string{
 }
 
 // Find returns the directory of the newest installed server programs: $PGFEED_PG_BIN, else PATH, else the usual
-// places. Its error is ErrNotFound with what to install, unless ctx has ended. A directory named by $PGFEED_PG_BIN
-// that doesn't hold the programs is an error, not a reason to look elsewhere.
+// places. Where there are none the error is ErrNotFound, with what to install. A directory named by $PGFEED_PG_BIN that
+// doesn't hold the programs is another error, not a reason to look, or to download, elsewhere.
 func Find(ctx context.Context) (binDir string, err error) {
 	return find(ctx, os.Getenv(EnvBinDir), places)
 }
@@ -43,7 +43,7 @@ func find(ctx context.Context, named string, places []string) (string, error) {
 	}
 	if named != "" {
 		if missing := missingPrograms(named); len(missing) > 0 {
-			return "", fmt.Errorf("%w: %s=%s holds no %s", ErrNotFound, EnvBinDir, named, strings.Join(missing, ", "))
+			return "", fmt.Errorf("%s=%s: the directory holds no %s", EnvBinDir, named, strings.Join(missing, ", "))
 		}
 		return named, nil
 	}

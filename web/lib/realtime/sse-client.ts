@@ -62,11 +62,14 @@ export class SSEClient implements RealtimeClient {
   #session: AbortController | null = null;
   #polling: AbortController | null = null;
   #pollFailed = false;
+  /** The server refused our cursor, and the listeners of resets haven't been told yet. */
+  #forgotten = false;
   /** Connections in a row that ended before they were stable. */
   #failures = 0;
   /** The reconnection delay that the server asked for last. */
   #serverRetryMs: number | null = null;
   #cancelRetry: Unsubscribe = () => {};
+  #cancelPoll: Unsubscribe = () => {};
 
   constructor(options: SSEClientOptions = {}) {
     this.#access = options;
@@ -147,6 +150,7 @@ export class SSEClient implements RealtimeClient {
             this.#failures = 0;
           });
           this.#setStatus({ state: 'live', since: this.#clock.now(), identity });
+          this.#tellForgotten();
         },
         onEvent: (event) => this.#deliver(event),
         onReset: (reason) => this.#reset(reason),
@@ -199,6 +203,7 @@ export class SSEClient implements RealtimeClient {
   #stopPolling(): void {
     this.#polling?.abort();
     this.#polling = null;
+    this.#cancelPoll();
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
@@ -221,20 +226,20 @@ export class SSEClient implements RealtimeClient {
       more = result.kind === 'page' && result.more;
       this.#pollFailed = result.kind === 'failed';
       if (result.kind === 'page') {
-        if (result.reset !== null) this.#reset(result.reset);
-        for (const event of result.events) if (!signal.aborted) this.#deliver(event);
-        if (signal.aborted) return;
         this.#cursor = result.cursor;
+        this.#tellForgotten();
+        if (result.reset !== null) this.#reset(result.reset);
+        for (const event of result.events) this.#deliver(event);
+        // A listener may have disconnected.
+        if (signal.aborted) return;
       } else {
         wait = Math.max(wait, result.retryAfterMs ?? 0);
         if (result.badCursor) this.#forgetCursor();
       }
     }
-    if (signal.aborted) return;
-    const { state } = this.#status;
-    if (state === 'polling' || state === 'offline') this.#showTrying(this.#status.retryAt);
-    const cancel = this.#clock.after(wait, () => void this.#poll(signal));
-    signal.addEventListener('abort', cancel, { once: true });
+    const status = this.#status;
+    if (status.state === 'polling' || status.state === 'offline') this.#showTrying(status.retryAt);
+    this.#cancelPoll = this.#clock.after(wait, () => void this.#poll(signal));
   }
 
   #deliver(event: RealtimeEvent): void {
@@ -250,6 +255,13 @@ export class SSEClient implements RealtimeClient {
 
   #forgetCursor(): void {
     this.#cursor = null;
+    this.#forgotten = true;
+  }
+
+  /** Only once there is a new place to go on from, or what happens during the reload would be missed. */
+  #tellForgotten(): void {
+    if (!this.#forgotten) return;
+    this.#forgotten = false;
     this.#reset('invalid');
   }
 

@@ -20,7 +20,7 @@ export interface StreamHandlers {
   onHello(identity: Identity): void;
   onEvent(event: RealtimeEvent): void;
   onReset(reason: ResetReason): void;
-  /** Called after the handlers of the frame that carried it. */
+  /** Called just before the handler of the frame that carries it. */
   onCursor(cursor: string): void;
   onRetry(milliseconds: number): void;
 }
@@ -139,6 +139,7 @@ class FrameReader {
   #frame(frame: ServerSentEvent): void {
     // A listener may have disconnected in the middle of a chunk.
     if (this.bye !== null || this.#signal.aborted) return;
+    if (frame.lastEventId !== '') this.#handlers.onCursor(frame.lastEventId);
     const data = decodeJson(frame.data);
     const fields = isObject(data) ? data : {};
     switch (frame.type) {
@@ -162,9 +163,6 @@ class FrameReader {
         const event = toEvent(data);
         if (event !== null && event.event === frame.type) this.#handlers.onEvent(event);
       }
-    }
-    if (frame.lastEventId !== '' && !this.#signal.aborted) {
-      this.#handlers.onCursor(frame.lastEventId);
     }
   }
 }

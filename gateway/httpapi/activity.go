@@ -1,0 +1,190 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/gateway/sse"
+)
+
+var allTopics = []string{gateway.TopicActivity, gateway.TopicNotification}
+
+// topics reads ?topics=; absent means the default.
+func topics(c echo.Context, byDefault []string) ([]string, error) {
+	if !c.QueryParams().Has("topics") {
+		return byDefault, nil
+	}
+	list := strings.Split(c.QueryParam("topics"), ",")
+	for _, t := range list {
+		if !slices.Contains(allTopics, t) {
+			return nil, badField("topics", fmt.Sprintf("unknown topic %q: topics is a comma-separated list of %s", t, strings.Join(allTopics, ", ")))
+		}
+	}
+	return list, nil
+}
+
+const (
+	defaultLimit = 50
+	maxLimit     = 500
+)
+
+func limit(c echo.Context) (int, error) {
+	if !c.QueryParams().Has("limit") {
+		return defaultLimit, nil
+	}
+	n, err := strconv.Atoi(c.QueryParam("limit"))
+	if err != nil || n < 1 || n > maxLimit {
+		return 0, badField("limit", fmt.Sprintf("limit is a number from 1 to %d, not %q", maxLimit, c.QueryParam("limit")))
+	}
+	return n, nil
+}
+
+func before(c echo.Context) (int64, error) {
+	if !c.QueryParams().Has("before") {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(c.QueryParam("before"), 10, 64)
+	if err != nil || n < 1 {
+		return 0, badField("before", fmt.Sprintf("before is the id that a page ended with, not %q", c.QueryParam("before")))
+	}
+	return n, nil
+}
+
+func (a *api) stream(c echo.Context) error {
+	list, err := topics(c, allTopics)
+	if err != nil {
+		return err
+	}
+	r := c.Request()
+	// EventSource sends the header on its own reconnects, which are newer than the URL it was made with.
+	cursor := r.Header.Get("Last-Event-ID")
+	if cursor == "" {
+		cursor = c.QueryParam("cursor")
+	}
+	id := identity(c)
+	join, cancel := context.WithTimeout(r.Context(), callTimeout)
+	s, err := a.Hub.Join(join, id, list, cursor)
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer s.Leave()
+	if !id.Expiry.IsZero() {
+		end := time.AfterFunc(time.Until(id.Expiry), func() { s.Close(gateway.CloseSession) })
+		defer end.Stop()
+	}
+	sse.Header(c.Response().Header())
+	c.Response().WriteHeader(http.StatusOK)
+	if err := sse.Serve(r.Context(), c.Response(), s, a.Stream); err != nil && r.Context().Err() == nil {
+		a.log.Info("stream ended", "request", c.Response().Header().Get(echo.HeaderXRequestID), "tenant", id.Tenant, "error", err)
+	}
+	return nil
+}
+
+// eventPage is a part of a feed: newest first with before, or, when polling, oldest first with more.
+type eventPage struct {
+	Events []json.RawMessage `json:"events"`
+	Cursor string            `json:"cursor"`
+	Before *string           `json:"before,omitempty"`
+	More   *bool             `json:"more,omitempty"`
+	Reset  *reset            `json:"reset,omitempty"`
+}
+
+type reset struct {
+	Reason gateway.ResetReason `json:"reason"`
+}
+
+func (p *eventPage) add(e gateway.Event) error {
+	data, err := e.Envelope()
+	if err != nil {
+		return err
+	}
+	p.Events = append(p.Events, data)
+	return nil
+}
+
+func (a *api) activity(c echo.Context) error {
+	n, err := limit(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), callTimeout)
+	defer cancel()
+	if c.QueryParams().Has("cursor") {
+		if c.QueryParams().Has("before") {
+			return badField("before", "before pages through the list, cursor polls what is new: give one of them")
+		}
+		return a.poll(ctx, c, n)
+	}
+	list, err := topics(c, []string{gateway.TopicActivity})
+	if err != nil {
+		return err
+	}
+	from, err := before(c)
+	if err != nil {
+		return err
+	}
+	id := identity(c)
+	events, at, err := a.Log.Newest(ctx, gateway.Reader{Tenant: id.Tenant, User: id.User, Topics: list}, from, n+1)
+	if err != nil {
+		return err
+	}
+	page := eventPage{Events: []json.RawMessage{}, Cursor: at.Cursor().String()}
+	if len(events) > n {
+		events = events[:n]
+		oldest := strconv.FormatInt(events[n-1].Seq, 10)
+		page.Before = &oldest
+	}
+	for _, e := range events {
+		if err := page.add(e); err != nil {
+			return err
+		}
+	}
+	return c.JSON(http.StatusOK, page)
+}
+
+// poll gives what came since a cursor, oldest first.
+func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
+	list, err := topics(c, allTopics)
+	if err != nil {
+		return err
+	}
+	now, err := a.Log.Position(ctx)
+	if err != nil {
+		return err
+	}
+	more := false
+	page := eventPage{Events: []json.RawMessage{}, More: &more}
+	since, reason := gateway.Resume(c.QueryParam("cursor"), now)
+	if reason != "" {
+		page.Cursor, page.Reset = now.Cursor().String(), &reset{reason}
+		return c.JSON(http.StatusOK, page)
+	}
+	id := identity(c)
+	at, read := since, now
+	q := gateway.Query{Since: since, Limit: n + 1, Reader: &gateway.Reader{Tenant: id.Tenant, User: id.User, Topics: list}}
+	err = a.Log.Read(ctx, q, func(p gateway.Position) error { read = p; return nil }, func(e gateway.Event) error {
+		if more = len(page.Events) == n; more {
+			return nil
+		}
+		at = at.Advance(read.Snapshot, e.Seq)
+		return page.add(e)
+	})
+	if err != nil {
+		return err
+	}
+	page.Cursor = read.Cursor().String()
+	if more {
+		page.Cursor = at.String()
+	}
+	return c.JSON(http.StatusOK, page)
+}

@@ -1,0 +1,51 @@
+import type { JsonObject, RealtimeEvent } from '../lib/realtime';
+
+/** An activity as it is shown. */
+export interface Activity {
+  readonly id: string;
+  readonly userName: string;
+  readonly description: string;
+  readonly entityType: string;
+  readonly createdAt: string;
+}
+
+/** A notification as it is shown. */
+export interface Notification {
+  readonly id: string;
+  readonly type: string;
+  readonly category: string;
+  readonly title: string;
+  readonly body: string;
+  readonly createdAt: string;
+  readonly read: boolean;
+}
+
+/** Reads the row of an activity. What the row lacks stays empty, or comes from the envelope. */
+export function toActivity(event: RealtimeEvent): Activity {
+  const row = event.data;
+  return {
+    id: text(row, 'id') || event.id,
+    userName: text(row, 'userName') || text(row, 'userId'),
+    description: text(row, 'description') || text(row, 'action'),
+    entityType: text(row, 'entityType'),
+    createdAt: text(row, 'createdAt') || event.timestamp,
+  };
+}
+
+/** Reads the row of a notification. */
+export function toNotification(row: JsonObject): Notification {
+  return {
+    id: text(row, 'id'),
+    type: text(row, 'type') || 'info',
+    category: text(row, 'category'),
+    title: text(row, 'title'),
+    body: text(row, 'body'),
+    createdAt: text(row, 'createdAt'),
+    read: row.readAt !== null && row.readAt !== undefined,
+  };
+}
+
+function text(row: JsonObject, field: string): string {
+  const value = row[field];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}

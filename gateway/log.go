@@ -24,6 +24,8 @@ type Reader struct {
 	Tenant string
 	User   string
 	Topics []string
+	// Operator includes what is meant for other users.
+	Operator bool
 }
 
 // Log is the truth: the table of committed events.

@@ -41,7 +41,7 @@ type held struct {
 }
 
 func (s *Subscriber) wants(e Event) bool {
-	return slices.Contains(s.Topics, e.Topic) && (e.Recipient == nil || *e.Recipient == s.Identity.User)
+	return slices.Contains(s.Topics, e.Topic) && (e.Recipient == nil || *e.Recipient == s.Identity.User || s.Identity.Operator)
 }
 
 // push queues a message; one that would pass the bound closes the subscriber instead.
@@ -210,7 +210,7 @@ func (s *Subscriber) live(to Position) {
 }
 
 func (s *Subscriber) reader() *Reader {
-	return &Reader{Tenant: s.Identity.Tenant, User: s.Identity.User, Topics: s.Topics}
+	return &Reader{Tenant: s.Identity.Tenant, User: s.Identity.User, Topics: s.Topics, Operator: s.Identity.Operator}
 }
 
 // Leave takes the subscriber out of its feed.

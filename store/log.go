@@ -48,7 +48,7 @@ select s.snapshot, s.boot, s.epoch, e.seq, e.xid, e.boot, e.tenant, e.recipient,
     ) e
     where seq > $4
       and seq <> all ($5::bigint[])
-      and ($6::text is null or tenant = $6 and topic = any ($7::text[]) and (recipient is null or recipient = $8))
+      and ($6::text is null or tenant = $6 and topic = any ($7::text[]) and (recipient is null or recipient = $8 or $13))
       and ($9::text is null or seq > $10 or boot > $11 or not pg_visible_in_snapshot(xid, $9::pg_snapshot))
     order by seq
     limit $12
@@ -62,8 +62,9 @@ func (l *Log) Read(
 	c := q.Since
 	var tenant, user, to *string
 	var topics []string
+	operator := false
 	if q.Reader != nil {
-		tenant, user, topics = &q.Reader.Tenant, &q.Reader.User, q.Reader.Topics
+		tenant, user, topics, operator = &q.Reader.Tenant, &q.Reader.User, q.Reader.Topics, q.Reader.Operator
 	}
 	var through int64
 	var toBoot time.Time
@@ -76,7 +77,7 @@ func (l *Log) Read(
 		limit = int64(q.Limit)
 	}
 	return l.query(ctx, begin, each, readSQL, notNil(c.Snapshot.Xip), c.Snapshot.Xmax, time.UnixMicro(c.Snapshot.Boot),
-		q.After, notNil(c.Ahead), tenant, topics, user, to, through, toBoot, limit)
+		q.After, notNil(c.Ahead), tenant, topics, user, to, through, toBoot, limit, operator)
 }
 
 // Position implements gateway.Log.
@@ -137,6 +138,9 @@ func (l *Log) rows(
 	ctx context.Context, begin func(gateway.Position) error, each func(gateway.Event) error, sql string, args ...any,
 ) error {
 	rows, err := l.pool.Query(ctx, sql, args...)
+	if isCode(err, "42P01") { // undefined_table
+		return ErrNotMigrated
+	}
 	if err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
@@ -176,7 +180,10 @@ func (l *Log) rows(
 		}
 	}
 	rows.Close()
-	if err := rows.Err(); err != nil {
+	switch err := rows.Err(); {
+	case isCode(err, "42P01"): // undefined_table
+		return ErrNotMigrated
+	case err != nil:
 		return fmt.Errorf("read the log: %w", err)
 	}
 	if first {

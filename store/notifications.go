@@ -14,29 +14,18 @@ import (
 	"github.com/pgfeed/pgfeed/gateway"
 )
 
-// ErrNotFound says that there is no such row for this user.
-var ErrNotFound = errors.New("not found")
-
 // Notifications reads and marks the rows of "notifications" that belong to a user.
 type Notifications struct{ pool *pgxpool.Pool }
 
 // NewNotifications works over a pool that the caller closes.
 func NewNotifications(pool *pgxpool.Pool) *Notifications { return &Notifications{pool} }
 
-// NotificationPage is a part of a user's notifications, newest first.
-type NotificationPage struct {
-	Rows   []json.RawMessage
-	Unread int              // of all, not of this page
-	Last   int64            // id of the oldest row here
-	At     gateway.Position // what the page could see
-}
-
 // List gives up to limit rows with ids below before (0: no bound), all or only the unread ones.
-func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit int) (NotificationPage, error) {
+func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit int) (gateway.NotificationPage, error) {
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	var page NotificationPage
+	var page gateway.NotificationPage
 	var snapshot string
 	var boot time.Time
 	err := n.pool.QueryRow(ctx, `
@@ -60,7 +49,7 @@ select s.snapshot, s.boot, s.epoch,
 }
 
 // MarkRead marks one as read, unless it is already, and gives its row and how many remain unread. Another user's is
-// ErrNotFound.
+// gateway.ErrNotFound.
 func (n *Notifications) MarkRead(ctx context.Context, id gateway.Identity, notification int64) (row json.RawMessage, unread int, err error) {
 	_, err = n.pool.Exec(ctx, `
 update public."notifications" set "readAt" = now()
@@ -72,7 +61,7 @@ update public."notifications" set "readAt" = now()
 select row_to_json(n), (select count(*) from public."notifications" where "tenantId" = $1 and "userId" = $2 and "readAt" is null)
   from public."notifications" n where id = $3 and "tenantId" = $1 and "userId" = $2`, id.Tenant, id.User, notification).Scan(&row, &unread)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, 0, ErrNotFound
+		return nil, 0, gateway.ErrNotFound
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("mark notification %d read: %w", notification, err)

@@ -34,7 +34,7 @@ insert into public."sessions" ("tokenHash", "userId", "tenantId", "expiresAt") v
 	return token, nil
 }
 
-// Lookup gives the identity behind a token, or ErrNotFound where there is none that is still valid.
+// Lookup gives the identity behind a token, or gateway.ErrNotFound where there is none that is still valid.
 func (s *Sessions) Lookup(ctx context.Context, token string) (gateway.Identity, error) {
 	hash := sha256.Sum256([]byte(token))
 	id := gateway.Identity{Session: hex.EncodeToString(hash[:8])}
@@ -42,7 +42,7 @@ func (s *Sessions) Lookup(ctx context.Context, token string) (gateway.Identity, 
 select "tenantId", "userId", "expiresAt" from public."sessions" where "tokenHash" = $1 and "expiresAt" > now()`, hash[:]).
 		Scan(&id.Tenant, &id.User, &id.Expiry)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return gateway.Identity{}, ErrNotFound
+		return gateway.Identity{}, gateway.ErrNotFound
 	}
 	if err != nil {
 		return gateway.Identity{}, fmt.Errorf("look up a session: %w", err)

@@ -7,7 +7,14 @@ const gateway = process.env.PGFEED_URL ?? 'http://127.0.0.1:8080';
 export default defineConfig({
   base: '/',
   plugins: [react()],
-  server: { proxy: { '/api': gateway, '/demo/tenants': gateway, '/demo/login': gateway, '/demo/activity': gateway } },
+  server: {
+    proxy: {
+      '/api': gateway,
+      '/demo/tenants': gateway,
+      '/demo/login': gateway,
+      '/demo/activity': gateway,
+    },
+  },
   build: {
     outDir: 'dist',
     sourcemap: false,

@@ -90,26 +90,23 @@ func (a *api) stream(c echo.Context) error {
 	return nil
 }
 
-// eventPage is a part of a feed: newest first with before, or, when polling, oldest first with more.
-type eventPage struct {
+// listPage is a part of a feed, newest first. Before leads to the next older part; null: there is none.
+type listPage struct {
 	Events []json.RawMessage `json:"events"`
 	Cursor string            `json:"cursor"`
-	Before *string           `json:"before,omitempty"`
-	More   *bool             `json:"more,omitempty"`
+	Before *string           `json:"before"`
+}
+
+// pollPage is what came since a cursor, oldest first.
+type pollPage struct {
+	Events []json.RawMessage `json:"events"`
+	Cursor string            `json:"cursor"`
+	More   bool              `json:"more"`
 	Reset  *reset            `json:"reset,omitempty"`
 }
 
 type reset struct {
 	Reason gateway.ResetReason `json:"reason"`
-}
-
-func (p *eventPage) add(e gateway.Event) error {
-	data, err := e.Envelope()
-	if err != nil {
-		return err
-	}
-	p.Events = append(p.Events, data)
-	return nil
 }
 
 func (a *api) activity(c echo.Context) error {
@@ -138,16 +135,18 @@ func (a *api) activity(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := eventPage{Events: []json.RawMessage{}, Cursor: at.Cursor().String()}
+	page := listPage{Events: []json.RawMessage{}, Cursor: at.Cursor().String()}
 	if len(events) > n {
 		events = events[:n]
 		oldest := strconv.FormatInt(events[n-1].Seq, 10)
 		page.Before = &oldest
 	}
 	for _, e := range events {
-		if err := page.add(e); err != nil {
+		data, err := e.Envelope()
+		if err != nil {
 			return err
 		}
+		page.Events = append(page.Events, data)
 	}
 	return c.JSON(http.StatusOK, page)
 }
@@ -162,8 +161,7 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	more := false
-	page := eventPage{Events: []json.RawMessage{}, More: &more}
+	page := pollPage{Events: []json.RawMessage{}}
 	since, reason := gateway.Resume(c.QueryParam("cursor"), now)
 	if reason != "" {
 		page.Cursor, page.Reset = now.Cursor().String(), &reset{reason}
@@ -173,17 +171,19 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 	at, read := since, now
 	q := gateway.Query{Since: since, Limit: n + 1, Reader: &gateway.Reader{Tenant: id.Tenant, User: id.User, Topics: list}}
 	err = a.Log.Read(ctx, q, func(p gateway.Position) error { read = p; return nil }, func(e gateway.Event) error {
-		if more = len(page.Events) == n; more {
+		if page.More = len(page.Events) == n; page.More {
 			return nil
 		}
 		at = at.Advance(read.Snapshot, e.Seq)
-		return page.add(e)
+		data, err := e.Envelope()
+		page.Events = append(page.Events, data)
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	page.Cursor = read.Cursor().String()
-	if more {
+	if page.More {
 		page.Cursor = at.String()
 	}
 	return c.JSON(http.StatusOK, page)

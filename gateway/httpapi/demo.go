@@ -8,7 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/pgfeed/pgfeed/store"
+	"github.com/pgfeed/pgfeed/gateway"
 )
 
 // demoRoutes let anyone log in as anyone. They exist only where Options.Demo is set.
@@ -31,7 +31,7 @@ func (a *api) demoLogin(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), callTimeout)
 	defer cancel()
 	token, name, err := a.Demo.Login(ctx, in.Tenant, in.User)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, gateway.ErrNotFound) {
 		return badField("user", "the demo has no such user: see /demo/tenants")
 	}
 	if err != nil {

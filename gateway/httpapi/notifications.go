@@ -10,14 +10,14 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/pgfeed/pgfeed/store"
+	"github.com/pgfeed/pgfeed/gateway"
 )
 
 type notificationPage struct {
 	Notifications []json.RawMessage `json:"notifications"`
 	Unread        int               `json:"unread"`
 	Cursor        string            `json:"cursor"`
-	Before        *string           `json:"before,omitempty"`
+	Before        *string           `json:"before"`
 }
 
 func (a *api) notifications(c echo.Context) error {
@@ -57,7 +57,7 @@ func (a *api) readOne(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), callTimeout)
 	defer cancel()
 	row, unread, err := a.Notifications.MarkRead(ctx, identity(c), notification)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, gateway.ErrNotFound) {
 		return newProblem(http.StatusNotFound, "no such notification")
 	}
 	if err != nil {

@@ -65,8 +65,9 @@ func startContainer(ctx context.Context, image string) (_ *container, err error)
 	return c, nil
 }
 
+// stop kills: nobody needs the data, and a polite stop would wait for connections that tests have left open.
 func (c *container) stop(ctx context.Context) error {
-	return testcontainers.TerminateContainer(c.ctr, testcontainers.StopContext(ctx))
+	return testcontainers.TerminateContainer(c.ctr, testcontainers.StopContext(ctx), testcontainers.StopTimeout(0))
 }
 
 func containerURL(host string, port network.Port) string {

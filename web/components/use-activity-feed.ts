@@ -27,22 +27,33 @@ export interface ActivityFeedState {
 export function useActivityFeed(client: RealtimeClient, api: RestApi): ActivityFeedState {
   const [items, setItems] = useState<readonly Activity[]>([]);
   const [older, setOlder] = useState<OlderState>({ kind: 'none' });
+  const shown = useRef<readonly Activity[]>([]);
   const before = useRef<string | null>(null);
   const olderCall = useRef<AbortController | null>(null);
   // What arrived since the last load began: the page that is being loaded may not have it yet.
   const arrived = useRef<readonly Activity[]>([]);
 
+  const show = useCallback((list: readonly Activity[]) => {
+    shown.current = list;
+    setItems(list);
+  }, []);
+
   useEffect(
     () =>
       client.subscribe('activity:new', (event) => {
-        const activity = toActivity(event);
-        arrived.current = merge([activity], arrived.current).slice(0, MOST_ITEMS);
-        setItems((all) => {
-          const merged = merge([activity], all);
-          return merged.length > MOST_ITEMS + PAGE_SIZE ? merged.slice(0, MOST_ITEMS) : merged;
-        });
+        const activity = [toActivity(event)];
+        arrived.current = merge(activity, arrived.current).slice(0, MOST_ITEMS);
+        const list = merge(activity, shown.current);
+        if (list.length <= MOST_ITEMS + PAGE_SIZE) {
+          show(list);
+          return;
+        }
+        olderCall.current?.abort();
+        before.current = list[MOST_ITEMS - 1]?.eventId ?? null;
+        setOlder({ kind: 'more' });
+        show(list.slice(0, MOST_ITEMS));
       }),
-    [client],
+    [client, show],
   );
 
   const load = useCallback(
@@ -52,11 +63,11 @@ export function useActivityFeed(client: RealtimeClient, api: RestApi): ActivityF
       const page = await api.listActivity({ limit: PAGE_SIZE, signal });
       if (signal.aborted) return page.cursor;
       before.current = page.before;
-      setItems(merge(arrived.current, page.events.map(toActivity)));
+      show(merge(arrived.current, page.events.map(toActivity)));
       setOlder({ kind: page.before === null ? 'none' : 'more' });
       return page.cursor;
     },
-    [api],
+    [api, show],
   );
   const { state, reload } = useHistory(client, load);
 
@@ -70,14 +81,14 @@ export function useActivityFeed(client: RealtimeClient, api: RestApi): ActivityF
       (page) => {
         if (abort.signal.aborted) return;
         before.current = page.before;
-        setItems((all) => merge(all, page.events.map(toActivity)));
+        show(merge(shown.current, page.events.map(toActivity)));
         setOlder({ kind: page.before === null ? 'none' : 'more' });
       },
       (error: unknown) => {
         if (!abort.signal.aborted) setOlder({ kind: 'failed', message: messageOf(error) });
       },
     );
-  }, [api]);
+  }, [api, show]);
 
   useEffect(() => () => olderCall.current?.abort(), []);
 

@@ -24,36 +24,42 @@ export function useHistory(
   const [state, setState] = useState<LoadState>({ kind: 'loading' });
   const current = useRef<AbortController | null>(null);
 
-  const reload = useCallback(() => {
+  const start = useCallback(() => {
     current.current?.abort();
     const abort = new AbortController();
     current.current = abort;
     const run = async (): Promise<void> => {
-      const covered = isRunning(client) && client.cursor !== null;
-      const cursor = await load(abort.signal);
-      if (abort.signal.aborted || client.connect({ cursor }) || covered) return;
-      await untilCursor(client, abort.signal);
-      if (!abort.signal.aborted) await load(abort.signal);
+      while (!abort.signal.aborted) {
+        try {
+          await loadWithoutGap(client, load, abort.signal);
+          if (!abort.signal.aborted) setState({ kind: 'ready' });
+          return;
+        } catch (error) {
+          if (abort.signal.aborted) return;
+          setState({ kind: 'failed', message: messageOf(error) });
+        }
+        // The client keeps trying, so the moment when it connects is the one to load again.
+        client.connect();
+        if (isConnected(client)) return;
+        await until(client, abort.signal, () => isConnected(client));
+      }
     };
-    setState((previous) => (previous.kind === 'ready' ? previous : { kind: 'loading' }));
-    run().then(
-      () => {
-        if (!abort.signal.aborted) setState({ kind: 'ready' });
-      },
-      (error: unknown) => {
-        if (!abort.signal.aborted) setState({ kind: 'failed', message: messageOf(error) });
-      },
-    );
+    void run();
   }, [client, load]);
 
   useEffect(() => {
-    reload();
-    const stopResets = client.onReset(reload);
+    start();
+    const stopResets = client.onReset(start);
     return () => {
       stopResets();
       current.current?.abort();
     };
-  }, [client, reload]);
+  }, [client, start]);
+
+  const reload = useCallback(() => {
+    setState({ kind: 'loading' });
+    start();
+  }, [start]);
 
   return { state, reload };
 }
@@ -63,21 +69,37 @@ export function messageOf(error: unknown): string {
   return error instanceof ApiError ? error.message : 'Something went wrong.';
 }
 
+async function loadWithoutGap(
+  client: RealtimeClient,
+  load: LoadPage,
+  signal: AbortSignal,
+): Promise<void> {
+  const covered = isRunning(client) && client.cursor !== null;
+  const cursor = await load(signal);
+  if (signal.aborted || client.connect({ cursor }) || covered) return;
+  await until(client, signal, () => client.cursor !== null || !isRunning(client));
+  if (!signal.aborted) await load(signal);
+}
+
 function isRunning(client: RealtimeClient): boolean {
   return client.status.state !== 'closed' && client.status.state !== 'unauthorized';
 }
 
-function untilCursor(client: RealtimeClient, signal: AbortSignal): Promise<void> {
-  if (client.cursor !== null) return Promise.resolve();
+function isConnected(client: RealtimeClient): boolean {
+  return client.status.state === 'live' || client.status.state === 'polling';
+}
+
+/** Waits for a change of status after which the condition holds, or for the abort. */
+function until(client: RealtimeClient, signal: AbortSignal, holds: () => boolean): Promise<void> {
+  if (signal.aborted || holds()) return Promise.resolve();
   return new Promise((resolve) => {
+    const done = () => {
+      stop();
+      resolve();
+    };
     const stop = client.onStatus(() => {
-      if (client.cursor === null && isRunning(client)) return;
-      stop();
-      resolve();
+      if (holds()) done();
     });
-    signal.addEventListener('abort', () => {
-      stop();
-      resolve();
-    });
+    signal.addEventListener('abort', done, { once: true });
   });
 }

@@ -38,6 +38,8 @@ export interface SSEClientOptions extends Access {
   readonly random?: () => number;
 }
 
+const nothing: Unsubscribe = () => {};
+
 type AnyListener = (event: RealtimeEvent) => void;
 
 /**
@@ -68,8 +70,8 @@ export class SSEClient implements RealtimeClient {
   #failures = 0;
   /** The reconnection delay that the server asked for last. */
   #serverRetryMs: number | null = null;
-  #cancelRetry: Unsubscribe = () => {};
-  #cancelPoll: Unsubscribe = () => {};
+  #cancelRetry: Unsubscribe = nothing;
+  #cancelPoll: Unsubscribe = nothing;
 
   constructor(options: SSEClientOptions = {}) {
     this.#access = options;
@@ -133,7 +135,7 @@ export class SSEClient implements RealtimeClient {
   async #attempt(signal: AbortSignal): Promise<void> {
     this.#showTrying(null);
     let stable = false;
-    let cancelStable: Unsubscribe = () => {};
+    let cancelStable = nothing;
     const end = await readStream({
       access: this.#access,
       path: `/api/activity/stream?topics=${this.#topics.join(',')}`,

@@ -1,0 +1,55 @@
+.DEFAULT_GOAL := help
+# What .ci/setup installs for itself is found here.
+export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pgfeed/bin:$(PATH)
+
+.PHONY: help demo test test-go test-web test-e2e test-container build web generate lint fmt ci setup
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Start a database, two tenants and the page, and print its address; Ctrl-C stops all
+	@.ci/setup postgres
+	go run ./cmd/pgfeed demo
+
+test: test-go test-web test-e2e test-container ## Run all tests, on a real PostgreSQL, in a browser, on a container
+
+test-go: ## Run the Go tests with the race detector
+	@.ci/setup postgres
+	go test -race ./...
+
+test-web: ## Run the unit tests of web/
+	@.ci/setup web
+	cd web && npm test
+
+test-e2e: ## Run the tests in Chromium
+	@.ci/setup postgres psql web browser
+	cd web && npm run e2e
+
+test-container: ## Run the store's tests on a PostgreSQL in a container, where an engine can be had
+	@.ci/container
+
+build: ## Build bin/pgfeed
+	go build -trimpath -o bin/pgfeed ./cmd/pgfeed
+
+web: ## Build web/dist, which the binary embeds
+	@.ci/setup web
+	cd web && npm run build
+
+generate: ## Make generated files anew
+	go generate ./...
+
+lint: ## Check the Go and web sources
+	@.ci/setup web lint
+	golangci-lint run
+	cd web && npm run lint && npm run format:check
+
+fmt: ## Format the Go and web sources
+	@.ci/setup web lint
+	golangci-lint fmt
+	cd web && npm run format
+
+ci: ## Run all that has to hold before a change goes in
+	@.ci/run
+
+setup: ## Install what is missing, and say so
+	@.ci/setup

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pgfeed/pgfeed/store"
+)
+
+type attachCmd struct {
+	databaseFlags
+	Table           string `arg:"" help:"Table, written as in SQL: orders, app.orders, '\"activityLogs\"'."`
+	Topic           string `required:"" help:"What its rows are published as: 'activity' gives events 'activity:new'."`
+	TenantColumn    string `required:"" placeholder:"COLUMN" help:"Column that holds the tenant; a row without one isn't published."`
+	RecipientColumn string `placeholder:"COLUMN" help:"Column that holds the only user who may see a row. Without it, or where it is null, everyone in the tenant may."`
+	ReadColumn      string `placeholder:"COLUMN" help:"Column whose change from null publishes '<topic>:read'."`
+}
+
+// Run attaches a table.
+func (c attachCmd) Run(ctx context.Context, io streams) error {
+	pool, err := c.migratedPool(ctx)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := store.Attach(ctx, pool, store.Attachment{
+		Table: c.Table, Topic: c.Topic, TenantColumn: c.TenantColumn, RecipientColumn: c.RecipientColumn, ReadColumn: c.ReadColumn,
+	}); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(io.out, "attached %s: rows inserted from now on are published as %s:new\n", c.Table, c.Topic)
+	return nil
+}
+
+type detachCmd struct {
+	databaseFlags
+	Table string `arg:"" help:"Table, written as in SQL."`
+}
+
+// Run detaches a table.
+func (c detachCmd) Run(ctx context.Context, io streams) error {
+	pool, err := c.migratedPool(ctx)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	was, err := store.Detach(ctx, pool, c.Table)
+	if err != nil {
+		return err
+	}
+	if !was {
+		return fmt.Errorf("detach %s: it was not attached", c.Table)
+	}
+	_, _ = fmt.Fprintf(io.out, "detached %s: its rows are no longer published\n", c.Table)
+	return nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/demodata"
+	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/gateway/httpapi"
+	"github.com/pgfeed/pgfeed/store"
+	"github.com/pgfeed/pgfeed/store/pgserver"
+	"github.com/pgfeed/pgfeed/web"
+)
+
+type demoCmd struct {
+	HTTPAddr string        `default:"127.0.0.1:8080" help:"Address of the page. Anyone who reaches it can log in: keep it on this machine."`
+	DataDir  string        `placeholder:"DIR" help:"Where the demo's database is kept. Default: a temporary directory, removed at the end."`
+	Pace     time.Duration `default:"3s" help:"Average time between two activities."`
+	Replay   bool          `default:"true" negatable:"" help:"Insert activities made from real webhooks, one after another."`
+}
+
+// Run starts everything and stops it again.
+func (c demoCmd) Run(ctx context.Context, io streams, log *slog.Logger) (err error) {
+	if c.Pace <= 0 {
+		return usageError{fmt.Errorf("--pace must be more than zero, not %v", c.Pace)}
+	}
+	_, _ = fmt.Fprintln(io.err, "Starting a Postgres of the demo's own …")
+	server, err := pgserver.Open(ctx, pgserver.Options{DataDir: c.DataDir, Logger: log, Settings: map[string]string{"fsync": "off"}})
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	defer func() {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		err = errors.Join(err, server.Stop(stop))
+	}()
+	url := server.URL("postgres")
+	if _, err := migrateUp(ctx, url); err != nil {
+		return err
+	}
+	pool, err := store.NewPool(url)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	if c.Replay {
+		player := demodata.Player{DB: pool, Pace: c.Pace, Tenants: demodata.Tenants(), Logger: log}
+		wg.Go(func() {
+			if err := player.Run(ctx); err != nil && ctx.Err() == nil {
+				log.Error("replay of activities ended", "error", err)
+			}
+		})
+	}
+	return runGateway(ctx, gatewayConfig{
+		DatabaseURL: url, HTTPAddr: c.HTTPAddr, Cookie: "pgfeed_session", Page: web.Dist(),
+		Demo: func(pool *pgxpool.Pool) httpapi.Demo { return demo{pool} },
+		Started: func(addr net.Addr) {
+			_, _ = fmt.Fprintf(io.out, "database: %s\nhttp://%s\n", url, addr)
+			_, _ = fmt.Fprintln(io.err, "Open the address in a browser. Ctrl-C stops everything.")
+		},
+	}, log)
+}
+
+// demo implements httpapi.Demo.
+type demo struct{ pool *pgxpool.Pool }
+
+func (d demo) Tenants() any { return demodata.Tenants() }
+
+func (d demo) user(tenant, user string) (demodata.User, error) {
+	for _, t := range demodata.Tenants() {
+		for _, u := range t.Users {
+			if t.ID == tenant && u.ID == user {
+				return u, nil
+			}
+		}
+	}
+	return demodata.User{}, gateway.ErrNotFound
+}
+
+func (d demo) Login(ctx context.Context, tenant, user string) (token, userName string, err error) {
+	u, err := d.user(tenant, user)
+	if err != nil {
+		return "", "", err
+	}
+	token, err = store.NewSessions(d.pool).Create(ctx, tenant, user, 12*time.Hour)
+	return token, u.Name, err
+}
+
+func (d demo) Insert(ctx context.Context, id gateway.Identity, description string) (string, error) {
+	name := id.User // of a token that wasn't made by the demo
+	if u, err := d.user(id.Tenant, id.User); err == nil {
+		name = u.Name
+	}
+	return demodata.InsertActivity(ctx, d.pool, id.Tenant, demodata.Activity{
+		UserID: id.User, UserName: name, Action: "posted", EntityType: "note", Description: description,
+		Metadata: json.RawMessage(`{}`),
+	})
+}

@@ -1,0 +1,22 @@
+package demodata
+
+// Tenant is one customer of the demo application.
+type Tenant struct {
+	ID    string
+	Name  string
+	Users []User
+}
+
+// User is one person who can log in to a tenant of the demo.
+type User struct {
+	ID   string
+	Name string
+}
+
+// Tenants gives the demo's two tenants.
+func Tenants() []Tenant {
+	return []Tenant{
+		{ID: "acme", Name: "Acme", Users: []User{{ID: "ada", Name: "Ada Lovelace"}, {ID: "grace", Name: "Grace Hopper"}}},
+		{ID: "globex", Name: "Globex", Users: []User{{ID: "noor", Name: "Noor Haddad"}, {ID: "mateo", Name: "Mateo Ruiz"}}},
+	}
+}

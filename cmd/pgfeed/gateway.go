@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/gateway/auth"
+	"github.com/pgfeed/pgfeed/gateway/httpapi"
+	"github.com/pgfeed/pgfeed/gateway/sse"
+	"github.com/pgfeed/pgfeed/store"
+)
+
+// gatewayConfig is what a gateway is wired from.
+type gatewayConfig struct {
+	DatabaseURL string
+	NotifyURL   string // "": DatabaseURL
+	HTTPAddr    string
+	AdminAddr   string // "": no admin address
+	Cookie      string
+	Stream      sse.Options
+	DrainWindow time.Duration
+	Page        fs.FS
+	Demo        func(*pgxpool.Pool) httpapi.Demo // nil: none
+	Started     func(addr net.Addr)
+}
+
+// runGateway serves until ctx ends, then drains. An error means that it could not start, or that serving failed.
+func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error {
+	pool, err := newPool("database-url", cfg.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if cfg.NotifyURL == "" {
+		cfg.NotifyURL = cfg.DatabaseURL
+	}
+	listener, err := store.NewListener(cfg.NotifyURL, pool, log)
+	if err != nil {
+		return err
+	}
+	source := store.NewLog(pool)
+	hub := gateway.NewHub(source, gateway.Config{Logger: log, Interest: listener.Want})
+	sessions := store.NewSessions(pool)
+	state := &readiness{pool: pool, hub: hub, listener: listener}
+	options := httpapi.Options{
+		Hub: hub, Log: source, Notifications: store.NewNotifications(pool),
+		Verifier: auth.SessionToken{Cookie: cfg.Cookie, Lookup: sessions.Lookup, Unknown: gateway.ErrNotFound},
+		Ready:    state.check, Stream: cfg.Stream, Logger: log, Page: cfg.Page,
+	}
+	if cfg.Demo != nil {
+		options.Demo = cfg.Demo(pool)
+	}
+
+	public, err := net.Listen("tcp", cfg.HTTPAddr)
+	if err != nil {
+		return fmt.Errorf("--http-addr: %w", err)
+	}
+	server := newServer(httpapi.New(options), log)
+	failed := make(chan error, 2)
+	var admin *http.Server
+	if cfg.AdminAddr != "" {
+		adminListener, err := net.Listen("tcp", cfg.AdminAddr)
+		if err != nil {
+			return errors.Join(fmt.Errorf("--admin-addr: %w", err), public.Close())
+		}
+		admin = newServer(adminHandler(hub, listener), log)
+		go func() { failed <- admin.Serve(adminListener) }()
+	}
+
+	// The hub and the listener go on while streams drain.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	wg.Go(func() { hub.Run(background) })
+	wg.Go(func() { listener.Run(background, hub) })
+	go func() { failed <- server.Serve(public) }()
+	log.Info("serving", "http", public.Addr().String(), "admin", cfg.AdminAddr)
+	if cfg.Started != nil {
+		cfg.Started(public.Addr())
+	}
+
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		log.Info("draining", "subscribers", hub.Subscribers(), "window", cfg.DrainWindow.String())
+	}
+	state.leave()
+	drain, cancel := context.WithTimeout(background, cfg.DrainWindow+5*time.Second)
+	defer cancel()
+	hub.Drain(drain, cfg.DrainWindow)
+	if shutdown := server.Shutdown(drain); shutdown != nil {
+		err = errors.Join(err, fmt.Errorf("drain: %w", shutdown), server.Close())
+	}
+	if admin != nil {
+		err = errors.Join(err, admin.Close())
+	}
+	return err
+}
+
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// readiness answers /readyz.
+type readiness struct {
+	pool     *pgxpool.Pool
+	hub      *gateway.Hub
+	listener *store.Listener
+
+	mu      sync.Mutex
+	leaving bool
+}
+
+func (r *readiness) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leaving = true
+}
+
+func (r *readiness) check(ctx context.Context) (degraded []string, err error) {
+	r.mu.Lock()
+	leaving := r.leaving
+	r.mu.Unlock()
+	if leaving {
+		return nil, gateway.ErrDraining
+	}
+	if err := store.CheckMigrated(ctx, r.pool); err != nil {
+		if errors.Is(err, store.ErrNotMigrated) {
+			return nil, err
+		}
+		return nil, errors.New("the database can't be reached") // the log has the details
+	}
+	if !r.hub.Readable() {
+		return nil, gateway.ErrUnavailable
+	}
+	if !r.listener.Hears() {
+		degraded = append(degraded, "the listener doesn't hear notifications: events come by reading the log")
+	}
+	return degraded, nil
+}
+
+func adminHandler(hub *gateway.Hub, listener *store.Listener) http.Handler {
+	registry := prometheus.NewRegistry()
+	truth := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pgfeed_subscribers", Help: "Open streams."},
+			func() float64 { return float64(hub.Subscribers()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pgfeed_log_readable", Help: "1 while the log can be read."},
+			func() float64 { return truth(hub.Readable()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pgfeed_listener_hears", Help: "1 while the listener's probes come back."},
+			func() float64 { return truth(listener.Hears()) }),
+	)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}

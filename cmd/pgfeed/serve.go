@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/pgfeed/pgfeed/gateway/sse"
+	"github.com/pgfeed/pgfeed/web"
+)
+
+type serveCmd struct {
+	databaseFlags
+	NotifyDatabaseURL string        `placeholder:"URL" help:"Direct connection for LISTEN, where --database-url goes through a pooler. Default: --database-url."`
+	HTTPAddr          string        `default:":8080" help:"Address of the API and the page."`
+	AdminAddr         string        `default:"127.0.0.1:9090" help:"Address of /metrics and /debug/pprof; empty: none. Keep it private."`
+	Migrate           bool          `help:"Apply missing migrations first."`
+	Cookie            string        `default:"pgfeed_session" help:"Cookie that may carry the session token; empty: only Authorization: Bearer."`
+	Heartbeat         time.Duration `default:"30s" help:"Time between pings on a stream."`
+	KeepAlive         time.Duration `default:"15s" help:"Silence on a stream after which a comment is sent, so that proxies don't cut it."`
+	DrainWindow       time.Duration `default:"20s" help:"On SIGTERM, time over which streams are closed one by one."`
+}
+
+// validate gives all that is wrong with the settings, at once.
+func (c serveCmd) validate() error {
+	var wrong error
+	add := func(err error) { wrong = errors.Join(wrong, err) }
+	add(checkURL("database-url", c.DatabaseURL))
+	if c.NotifyDatabaseURL != "" {
+		add(checkURL("notify-database-url", c.NotifyDatabaseURL))
+	}
+	for flag, addr := range map[string]string{"http-addr": c.HTTPAddr, "admin-addr": c.AdminAddr} {
+		if addr == "" && flag == "admin-addr" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			add(fmt.Errorf("--%s: %w; write host:port, or :port for all addresses", flag, err))
+		}
+	}
+	if c.Heartbeat < time.Second {
+		add(fmt.Errorf("--heartbeat must be at least 1s, not %v", c.Heartbeat))
+	}
+	if c.KeepAlive < time.Second {
+		add(fmt.Errorf("--keep-alive must be at least 1s, not %v", c.KeepAlive))
+	}
+	if c.DrainWindow < 0 {
+		add(fmt.Errorf("--drain-window can't be negative: %v", c.DrainWindow))
+	}
+	if wrong != nil {
+		return usageError{wrong}
+	}
+	return nil
+}
+
+// Run serves until it is told to stop.
+func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	if c.Migrate {
+		if err := migrateWaiting(ctx, c.DatabaseURL, log); err != nil {
+			return err
+		}
+	}
+	return runGateway(ctx, gatewayConfig{
+		DatabaseURL: c.DatabaseURL, NotifyURL: c.NotifyDatabaseURL, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr,
+		Cookie: c.Cookie, Stream: sse.Options{Heartbeat: c.Heartbeat, KeepAlive: c.KeepAlive}, DrainWindow: c.DrainWindow,
+		Page: web.Dist(),
+	}, log)
+}
+
+// migrateWaiting migrates, waiting with backoff for a database that is away.
+func migrateWaiting(ctx context.Context, url string, log *slog.Logger) error {
+	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		pool, err := databaseFlags{url}.open(ctx)
+		if err == nil {
+			pool.Close()
+			break
+		}
+		log.Warn("waiting for the database", "again in", wait.String(), "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+	applied, err := migrateUp(ctx, url)
+	if err != nil {
+		return err
+	}
+	log.Info("database is up to date", "applied", applied)
+	return nil
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/store"
+)
+
+type tailCmd struct {
+	databaseFlags
+	NotifyDatabaseURL string   `placeholder:"URL" help:"Direct connection for LISTEN, where --database-url goes through a pooler. Default: --database-url."`
+	Tenant            string   `required:"" help:"Tenant whose events are printed."`
+	User              string   `help:"Only what this user may see. Default: everything in the tenant."`
+	Topics            []string `default:"activity,notification" help:"Topics, separated by commas."`
+	Cursor            string   `help:"Go on from here: the 'cursor' of the last line that was taken in. Default: from now."`
+	Count             int      `help:"Stop after that many events; 0: never."`
+}
+
+var errEnough = errors.New("enough events")
+
+// Run prints events until it is told to stop. Each line is an event's envelope with the cursor to go on from.
+func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
+	if c.Count < 0 {
+		return usageError{fmt.Errorf("--count can't be negative: %d", c.Count)}
+	}
+	if c.Cursor != "" {
+		if _, err := gateway.ParseCursor(c.Cursor); err != nil {
+			return usageError{fmt.Errorf("--cursor: %w; take it from a line that tail printed, or leave it out to start from now", err)}
+		}
+	}
+	pool, err := c.migratedPool(ctx)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	notify := c.NotifyDatabaseURL
+	if notify == "" {
+		notify = c.DatabaseURL
+	}
+	listener, err := store.NewListener(notify, pool, log)
+	if err != nil {
+		return usageError{fmt.Errorf("--notify-database-url: %w", err)}
+	}
+	hub := gateway.NewHub(store.NewLog(pool), gateway.Config{Logger: slog.New(slog.DiscardHandler), Interest: listener.Want})
+	background, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	wg.Go(func() { hub.Run(background) })
+	wg.Go(func() { listener.Run(background, hub) })
+
+	id := gateway.Identity{Tenant: c.Tenant, User: c.User, Operator: c.User == ""}
+	s, err := joinWhenReady(ctx, hub, id, c.Topics, c.Cursor)
+	if err != nil {
+		return err
+	}
+	defer s.Leave()
+	if s.Reset != "" {
+		return fmt.Errorf("--cursor can't be gone on from (%s): leave it out to start from now", s.Reset)
+	}
+	left := c.Count
+	emit := func(m gateway.Message) error {
+		if m.Name == gateway.MessageReset {
+			return fmt.Errorf("events were missed: %s", m.Data)
+		}
+		if !strings.Contains(m.Name, ":") {
+			return nil
+		}
+		line, err := withCursor(m)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(io.out, "%s\n", line); err != nil {
+			return err
+		}
+		if left--; left == 0 {
+			return errEnough
+		}
+		return nil
+	}
+	err = s.Replay(ctx, emit)
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.Ready():
+		}
+		messages, last := s.Take()
+		for _, m := range messages {
+			if err = emit(m); err != nil {
+				break
+			}
+		}
+		if last && err == nil {
+			return errors.New("events come faster than they are taken: go on from the last cursor")
+		}
+	}
+	if errors.Is(err, errEnough) || ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// joinWhenReady waits for the hub's first reading of the log.
+func joinWhenReady(ctx context.Context, hub *gateway.Hub, id gateway.Identity, topics []string, cursor string) (*gateway.Subscriber, error) {
+	for {
+		s, err := hub.Join(ctx, id, topics, cursor)
+		if !errors.Is(err, gateway.ErrUnavailable) {
+			return s, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// withCursor adds the message's cursor to its envelope.
+func withCursor(m gateway.Message) ([]byte, error) {
+	cursor, err := json.Marshal(m.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	line := bytes.TrimSuffix(m.Data, []byte("}"))
+	return fmt.Appendf(nil, `%s,"cursor":%s}`, line, cursor), nil
+}

@@ -1,0 +1,39 @@
+import { useCallback, useState } from 'react';
+import { isObject } from '../lib/realtime/events';
+
+/** Who a panel is logged in as. A token that was pasted in comes without the names. */
+export interface Session {
+  readonly token: string;
+  readonly tenantName: string | null;
+  readonly userName: string | null;
+}
+
+/** A panel's session, kept for as long as the tab lives, so that a reload stays logged in. */
+export function useSession(
+  key: string,
+): readonly [Session | null, (session: Session | null) => void] {
+  const [session, setSession] = useState(() => read(key));
+  const store = useCallback(
+    (next: Session | null) => {
+      if (next === null) sessionStorage.removeItem(key);
+      else sessionStorage.setItem(key, JSON.stringify(next));
+      setSession(next);
+    },
+    [key],
+  );
+  return [session, store];
+}
+
+function read(key: string): Session | null {
+  try {
+    const value: unknown = JSON.parse(sessionStorage.getItem(key) ?? 'null');
+    if (!isObject(value) || typeof value.token !== 'string') return null;
+    return {
+      token: value.token,
+      tenantName: typeof value.tenantName === 'string' ? value.tenantName : null,
+      userName: typeof value.userName === 'string' ? value.userName : null,
+    };
+  } catch {
+    return null;
+  }
+}

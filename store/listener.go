@@ -280,27 +280,31 @@ func (l *Listener) probe(ctx context.Context) {
 	}
 }
 
+// poke sends one probe, and again while it hasn't come back: the connection may be just about to listen.
 func (l *Listener) poke(ctx context.Context, number uint64) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	if _, err := l.pool.Exec(ctx, "select pg_notify($1, $2)", l.control, strconv.FormatUint(number, 10)); err != nil {
-		if ctx.Err() == nil {
-			l.log.Debug("listener probe can't be sent", "error", err)
-		}
-		return false
-	}
-	read := time.NewTicker(deafRead)
-	defer read.Stop()
+	again := time.NewTicker(deafRead)
+	defer again.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return false
-		case echo := <-l.echo:
-			if echo == number {
-				return true
+		if _, err := l.pool.Exec(ctx, "select pg_notify($1, $2)", l.control, strconv.FormatUint(number, 10)); err != nil {
+			if ctx.Err() == nil {
+				l.log.Debug("listener probe can't be sent", "error", err)
 			}
-		case <-read.C: // late already: don't rely on hints
-			l.sink.Wake(0)
+			return false
+		}
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return false
+			case echo := <-l.echo:
+				if echo == number {
+					return true
+				}
+			case <-again.C: // late already: don't rely on hints
+				l.sink.Wake(0)
+				waiting = false
+			}
 		}
 	}
 }

@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 // noLeaks fails the test when a goroutine that it started is left at its end. Call it first.
 func noLeaks(t *testing.T) {
 	t.Helper()
+	storetest.Database(t) // starts the server that all tests share, which outlives this one
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() {
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()

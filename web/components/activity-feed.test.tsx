@@ -174,7 +174,7 @@ describe('ActivityFeed', () => {
       </StrictMode>,
     );
     await step();
-    expect(transport.next().signal?.aborted).toBe(true);
+    // The first of the two mounts gave up before it asked.
     transport.next().json({ events: [], cursor: 'c', before: null });
     await step();
     const stream = transport.next().stream();

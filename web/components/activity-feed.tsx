@@ -1,4 +1,4 @@
-import type { KeyboardEvent } from 'react';
+import { type KeyboardEvent, useId } from 'react';
 import type { RealtimeClient, RestApi } from '../lib/realtime';
 import { RelativeTime } from './relative-time';
 import type { Activity } from './rows';
@@ -53,7 +53,7 @@ export function ActivityFeed({
 }
 
 function Item({ item, position, size }: { item: Activity; position: number; size: number }) {
-  const labelId = `pgfeed-${item.id}-${item.eventId}`;
+  const labelId = useId();
   return (
     <article
       className="pgfeed-item"

@@ -2,9 +2,8 @@ import type { JsonObject, RealtimeEvent } from '../lib/realtime';
 
 /** An activity as it is shown. */
 export interface Activity {
+  /** The event's id, not the row's: several tables can feed one topic. */
   readonly id: string;
-  /** The id of the event that brought it, which is what older pages are asked for with. */
-  readonly eventId: string;
   readonly userName: string;
   readonly description: string;
   readonly entityType: string;
@@ -26,8 +25,7 @@ export interface Notification {
 export function toActivity(event: RealtimeEvent): Activity {
   const row = event.data;
   return {
-    id: text(row, 'id') || event.id,
-    eventId: event.id,
+    id: event.id,
     userName: text(row, 'userName') || text(row, 'userId'),
     description: text(row, 'description') || text(row, 'action'),
     entityType: text(row, 'entityType'),

@@ -49,7 +49,7 @@ export function useActivityFeed(client: RealtimeClient, api: RestApi): ActivityF
           return;
         }
         olderCall.current?.abort();
-        before.current = list[MOST_ITEMS - 1]?.eventId ?? null;
+        before.current = list[MOST_ITEMS - 1]?.id ?? null;
         setOlder({ kind: 'more' });
         show(list.slice(0, MOST_ITEMS));
       }),

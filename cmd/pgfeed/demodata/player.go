@@ -68,7 +68,7 @@ func (p Player) play(ctx context.Context, item Item, tenant Tenant) {
 	if !ok || len(tenant.Users) == 0 {
 		return
 	}
-	user := tenant.Users[rand.IntN(len(tenant.Users))]
+	user := tenant.Users[rand.IntN(len(tenant.Users))] //nolint:gosec // any user will do
 	p.insist(ctx, item, func(ctx context.Context) error {
 		return InsertNotification(ctx, p.DB, tenant.ID, user.ID, notification)
 	})
@@ -100,7 +100,9 @@ func refused(err error) bool {
 }
 
 // jitter gives a time between half and one and a half of d.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d+1) }
+func jitter(d time.Duration) time.Duration {
+	return d/2 + rand.N(d+1) //nolint:gosec // spreads in time, keeps no secret
+}
 
 // pause is true when it was not cut short by ctx.
 func pause(ctx context.Context, d time.Duration) bool {

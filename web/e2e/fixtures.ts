@@ -1,0 +1,178 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, type Locator, type Page, test as base } from '@playwright/test';
+import { freePort, run, Running } from './process';
+
+/** One database with two gateways on it: the demo's own, and another that can be killed. */
+export class World {
+  /** The demo's address. */
+  readonly demo: string;
+  /** The second gateway's address; it stays the same over restarts. */
+  readonly second: string;
+  readonly #bin: string;
+  readonly #databaseUrl: string;
+  readonly #secondPort: number;
+  #secondProcess: Running | null = null;
+
+  constructor(bin: string, demo: string, databaseUrl: string, secondPort: number) {
+    this.#bin = bin;
+    this.demo = demo;
+    this.#databaseUrl = databaseUrl;
+    this.#secondPort = secondPort;
+    this.second = `http://127.0.0.1:${secondPort}`;
+  }
+
+  async startSecond(): Promise<void> {
+    const { process } = await Running.start(
+      this.#bin,
+      [
+        'serve',
+        `--database-url=${this.#databaseUrl}`,
+        `--http-addr=127.0.0.1:${this.#secondPort}`,
+        `--admin-addr=127.0.0.1:${await freePort()}`,
+      ],
+      // It logs where it listens.
+      new RegExp(`(${this.#secondPort})`),
+    );
+    this.#secondProcess = process;
+    await expect(async () => {
+      expect((await fetch(`${this.second}/readyz`)).status).toBe(200);
+    }).toPass();
+  }
+
+  async killSecond(): Promise<void> {
+    await this.#secondProcess?.stop('SIGKILL');
+    this.#secondProcess = null;
+  }
+
+  async stopSecond(): Promise<void> {
+    await this.#secondProcess?.stop();
+  }
+
+  /** Makes a session and gives its token. */
+  async session(tenant: string, user: string): Promise<string> {
+    const { stdout } = await run(this.#bin, [
+      'session',
+      'create',
+      `--database-url=${this.#databaseUrl}`,
+      `--tenant=${tenant}`,
+      `--user=${user}`,
+      '--ttl=1h',
+    ]);
+    return stdout.trim();
+  }
+
+  /** Inserts with psql, as an application would. */
+  async insertActivity(tenant: string, description: string): Promise<void> {
+    await this.#sql(
+      `insert into "activityLogs" ("tenantId", "userId", "userName", action, description)
+       values (${quote(tenant)}, 'psql', 'Paula Sequel', 'said', ${quote(description)})`,
+    );
+  }
+
+  /** Inserts so many, one transaction after the other, over about a second. */
+  async insertActivities(tenant: string, count: number): Promise<void> {
+    await this.#sql(
+      `do $$ begin for n in 1..${count} loop
+         insert into "activityLogs" ("tenantId", "userName", action, description)
+         values (${quote(tenant)}, 'Paula Sequel', 'said', 'number ' || n);
+         commit;
+         perform pg_sleep(1.0 / ${count});
+       end loop; end $$`,
+    );
+  }
+
+  async insertNotification(tenant: string, user: string, title: string): Promise<void> {
+    await this.#sql(
+      `insert into "notifications" ("tenantId", "userId", type, category, title, body)
+       values (${quote(tenant)}, ${quote(user)}, 'info', 'task_assigned', ${quote(title)}, 'By psql')`,
+    );
+  }
+
+  async #sql(statement: string): Promise<void> {
+    await run('psql', [this.#databaseUrl, '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-c', statement]);
+  }
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** What a test sees of one of the page's panels. */
+export class PanelView {
+  readonly root: Locator;
+
+  constructor(page: Page, side: 'Left' | 'Right') {
+    this.root = page.getByRole('region', { name: `${side} panel` });
+  }
+
+  get status(): Locator {
+    return this.root.getByRole('status');
+  }
+
+  get items(): Locator {
+    return this.root.getByRole('feed', { name: 'Activity' }).getByRole('article');
+  }
+
+  async useToken(token: string): Promise<void> {
+    const field = this.root.getByRole('textbox', { name: 'Session token' });
+    if (!(await field.isVisible())) await this.root.getByText('Use a session token').click();
+    await field.fill(token);
+    await this.root.getByRole('button', { name: 'Use token' }).click();
+  }
+
+  /** Waits until it is live, so that an insert from now on is seen as it happens. */
+  async isLive(): Promise<void> {
+    await expect(this.status).toHaveText('Live');
+  }
+}
+
+/** The tests' own `test`: with the world, started once for all of them, and a check of the page's console. */
+export const test = base.extend<{ quiet: void }, { world: World }>({
+  world: [
+    // oxlint-disable-next-line no-empty-pattern
+    async ({}, use) => {
+      const dir = await mkdtemp(join(tmpdir(), 'pgfeed-e2e-'));
+      const bin = process.env.PGFEED_BIN ?? join(dir, 'pgfeed');
+      if (process.env.PGFEED_BIN === undefined) {
+        await run('go', ['build', '-o', bin, './cmd/pgfeed'], {
+          cwd: join(import.meta.dirname, '../..'),
+        });
+      }
+      const { process: demo, found } = await Running.start(
+        bin,
+        ['demo', '--no-replay', `--http-addr=127.0.0.1:${await freePort()}`],
+        /^database: (postgres\S+)$/m,
+        /^(http:\/\/\S+)$/m,
+      );
+      const world = new World(bin, found[1] ?? '', found[0] ?? '', await freePort());
+      try {
+        await world.startSecond();
+        await use(world);
+      } finally {
+        await world.stopSecond();
+        await demo.stop();
+        await rm(dir, { recursive: true, force: true });
+      }
+    },
+    { scope: 'worker', timeout: 240_000 },
+  ],
+  quiet: [
+    async ({ context }, use) => {
+      const errors: string[] = [];
+      context.on('weberror', (error) => errors.push(error.error().message));
+      context.on('console', (message) => {
+        // A gateway that a test kills makes network errors; a violated policy or a bug makes others.
+        if (message.type() === 'error' && !message.text().includes('Failed to load resource')) {
+          errors.push(message.text());
+        }
+      });
+      await use();
+      expect(errors).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };

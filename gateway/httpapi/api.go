@@ -72,7 +72,7 @@ func New(o Options) http.Handler {
 		a.demoRoutes(e)
 	}
 	if o.Page != nil {
-		e.GET("/*", echo.WrapHandler(http.FileServerFS(o.Page)))
+		e.StaticFS("/", o.Page)
 	}
 	return e
 }

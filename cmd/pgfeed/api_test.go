@@ -1,0 +1,203 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
+)
+
+type page struct {
+	Events []ssetest.Envelope
+	Cursor string
+	Before *string
+	More   bool
+}
+
+func TestTheListAndTheStreamFromItsCursorLeaveNoGap(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url)
+	token := session(t, pool, "acme", "ada")
+	for n := 1; n <= 5; n++ {
+		insert(t, pool, "acme", fmt.Sprint(n))
+	}
+	insert(t, pool, "globex", "another's")
+	first := decode[page](t, g, "/api/activity?limit=3", token)
+	if len(first.Events) != 3 || description(t, first.Events[0]) != "5" || first.Before == nil {
+		t.Fatalf("first page %+v", first)
+	}
+	second := decode[page](t, g, "/api/activity?limit=3&before="+*first.Before, token)
+	if len(second.Events) != 2 || description(t, second.Events[0]) != "2" || second.Before != nil {
+		t.Fatalf("second page %+v", second)
+	}
+	insert(t, pool, "acme", "between")
+	s := g.stream(t, token, "?cursor="+first.Cursor)
+	insert(t, pool, "acme", "live")
+	for _, want := range []string{"between", "live"} {
+		if got := description(t, s.Event(t)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestPollingGivesEachEventOnce(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url)
+	token := session(t, pool, "acme", "ada")
+	cursor := decode[page](t, g, "/api/activity", token).Cursor
+	for n := 1; n <= 25; n++ {
+		insert(t, pool, "acme", fmt.Sprint(n))
+	}
+	exec(t, pool, `insert into notifications ("tenantId", "userId", title) values ('acme', 'ada', 'mine'), ('acme', 'grace', 'hers')`)
+	var got []string
+	for more := true; more; {
+		p := decode[page](t, g, "/api/activity?limit=10&cursor="+cursor, token)
+		for _, e := range p.Events {
+			if e.Event == "notification:new" {
+				got = append(got, "notification")
+				continue
+			}
+			got = append(got, description(t, e))
+		}
+		cursor, more = p.Cursor, p.More
+	}
+	if len(got) != 26 || got[0] != "1" || got[24] != "25" || got[25] != "notification" {
+		t.Errorf("polled %q", got)
+	}
+	if p := decode[page](t, g, "/api/activity?cursor="+cursor, token); len(p.Events) != 0 || p.More {
+		t.Errorf("polled again: %+v", p)
+	}
+}
+
+func TestNotificationsBelongToTheirRecipient(t *testing.T) {
+	noLeaks(t)
+	url, pool := database(t)
+	g := startReady(t, url)
+	ada, grace, eve := session(t, pool, "acme", "ada"), session(t, pool, "acme", "grace"), session(t, pool, "globex", "ada")
+	streams := map[string]*ssetest.Stream{"ada": g.stream(t, ada), "grace": g.stream(t, grace), "eve": g.stream(t, eve)}
+	for _, title := range []string{"one", "two", "three"} {
+		exec(t, pool, `insert into notifications ("tenantId", "userId", title) values ('acme', 'ada', $1)`, title)
+		if e := streams["ada"].Event(t); e.Type != "notification" || e.Event != "notification:new" {
+			t.Errorf("ada got %+v", e)
+		}
+	}
+	type list struct {
+		Notifications []struct {
+			ID     json.Number
+			Title  string
+			ReadAt *string
+		}
+		Unread int
+		Cursor string
+	}
+	mine := decode[list](t, g, "/api/notifications", ada)
+	if mine.Unread != 3 || len(mine.Notifications) != 3 || mine.Notifications[0].Title != "three" || mine.Cursor == "" {
+		t.Fatalf("ada's list %+v", mine)
+	}
+	path := "/api/notifications/" + mine.Notifications[1].ID.String() + "/read"
+	for who, token := range map[string]string{"grace": grace, "eve": eve} {
+		if hers := decode[list](t, g, "/api/notifications", token); hers.Unread != 0 || len(hers.Notifications) != 0 {
+			t.Errorf("%s sees %+v", who, hers)
+		}
+		if status, body := g.do(t, http.MethodPost, path, token, ""); status != http.StatusNotFound {
+			t.Errorf("%s marks ada's: %d %s", who, status, body)
+		}
+	}
+	for range 2 { // the second time changes nothing
+		if status, body := g.do(t, http.MethodPost, path, ada, ""); status != http.StatusOK || !strings.Contains(body, `"unread":2`) {
+			t.Errorf("mark one: %d %s", status, body)
+		}
+	}
+	if e := streams["ada"].Event(t); e.Event != "notification:read" || !strings.Contains(string(e.Data), `"two"`) {
+		t.Errorf("ada got %+v", e)
+	}
+	if unread := decode[list](t, g, "/api/notifications?unread=true&limit=1", ada); len(unread.Notifications) != 1 || unread.Notifications[0].Title != "three" {
+		t.Errorf("unread: %+v", unread)
+	}
+	if status, body := g.do(t, http.MethodPost, "/api/notifications/read", ada, ""); status != http.StatusOK || !strings.Contains(body, `"updated":2`) {
+		t.Errorf("mark all: %d %s", status, body)
+	}
+	for range 2 {
+		if e := streams["ada"].Event(t); e.Event != "notification:read" {
+			t.Errorf("ada got %+v", e)
+		}
+	}
+	insert(t, pool, "acme", "fence")
+	insert(t, pool, "globex", "fence")
+	for who, s := range streams {
+		if got := s.Event(t); got.Event != "activity:new" {
+			t.Errorf("%s got %s %s", who, got.Event, got.Data)
+		}
+	}
+}
+
+func TestTopicsNarrowAStream(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url)
+	s := g.stream(t, session(t, pool, "acme", "ada"), "?topics=notification")
+	insert(t, pool, "acme", "not asked for")
+	exec(t, pool, `insert into notifications ("tenantId", "userId", title) values ('acme', 'ada', 'asked for')`)
+	if e := s.Event(t); e.Type != "notification" {
+		t.Errorf("got %+v", e)
+	}
+}
+
+func TestACookieServesAsWellAsABearerToken(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url)
+	s, err := ssetest.Dial(t, g.URL+"/api/activity/stream", "", "Cookie", "pgfeed_session="+session(t, pool, "acme", "ada"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Until(t, "hello")
+}
+
+func TestBadRequestsAreProblemsThatNameWhatIsWrong(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url)
+	token := session(t, pool, "acme", "ada")
+	for _, c := range []struct {
+		path, token string
+		status      int
+		field       string
+		says        string
+	}{
+		{"/api/activity", "", 401, "", "Authorization: Bearer"},
+		{"/api/activity/stream", "", 401, "", "Authorization: Bearer"},
+		{"/api/activity/stream", "wrong", 401, "", "unknown, expired or revoked"},
+		{"/api/activity/stream?topics=activity,gossip", token, 400, "topics", `"gossip"`},
+		{"/api/activity?limit=0", token, 400, "limit", "1 to 500"},
+		{"/api/activity?limit=501", token, 400, "limit", "1 to 500"},
+		{"/api/activity?limit=ten", token, 400, "limit", `"ten"`},
+		{"/api/activity?before=x", token, 400, "before", `"x"`},
+		{"/api/activity?before=3&cursor=x", token, 400, "before", "one of them"},
+		{"/api/notifications?unread=perhaps", token, 400, "unread", `"perhaps"`},
+		{"/api/notifications?limit=-1", token, 400, "limit", `"-1"`},
+		{"/api/nothing", token, 404, "", "/api/nothing"},
+		{"/demo/tenants", "", 404, "", "/demo/tenants"},
+	} {
+		status, body := g.get(t, c.path, c.token)
+		var p struct {
+			Type, Title, Detail, Field string
+			Status                     int
+		}
+		if err := json.Unmarshal([]byte(body), &p); err != nil {
+			t.Errorf("%s: %d %s", c.path, status, body)
+			continue
+		}
+		if status != c.status || p.Status != c.status || p.Field != c.field || !strings.Contains(p.Detail, c.says) || p.Title == "" {
+			t.Errorf("%s: %d %s, want %d, field %q, %q", c.path, status, body, c.status, c.field, c.says)
+		}
+	}
+	resp, err := http.Get(g.URL + "/api/activity") //nolint:noctx // the test's own server
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing is read
+	if ct := resp.Header.Get("Content-Type"); ct != "application/problem+json" {
+		t.Errorf("Content-Type %q", ct)
+	}
+}

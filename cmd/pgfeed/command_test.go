@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/pgfeed/pgfeed/store/storetest"
+)
+
+func TestWrongUsageIsStatusTwoAndNamesWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		says []string
+	}{
+		{[]string{"serve", "--nonsense"}, []string{"--nonsense", "--help"}},
+		{[]string{"serve"}, []string{"--database-url"}},
+		{[]string{"frobnicate"}, []string{"frobnicate"}},
+		{
+			[]string{"serve", "--database-url", "mysql://x", "--http-addr", "8080", "--heartbeat", "0s", "--drain-window=-1s"},
+			[]string{"--database-url", "--http-addr", "--heartbeat", "--drain-window"},
+		},
+		{[]string{"session", "create", "--database-url", "postgres://h/d", "--tenant", "", "--user", "", "--ttl", "0s"}, []string{"--tenant", "--user", "--ttl"}},
+		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--cursor", "nonsense"}, []string{"--cursor"}},
+		{[]string{"migrate", "up", "--database-url", "postgres://[x"}, []string{"--database-url"}},
+	} {
+		code, out, err := command(t, c.args...)
+		if code != exitUsage || out != "" {
+			t.Errorf("%q: status %d, stdout %q", c.args, code, out)
+		}
+		for _, says := range c.says {
+			if !strings.Contains(err, says) {
+				t.Errorf("%q: %q does not name %s", c.args, err, says)
+			}
+		}
+	}
+}
+
+func TestAnUnreachableOrUnmigratedDatabaseIsStatusOneAndSaysWhatToDo(t *testing.T) {
+	for url, says := range map[string]string{
+		"postgres://127.0.0.1:1/none": "can't be reached",
+		storetest.Database(t):         "pgfeed migrate up",
+	} {
+		code, _, err := command(t, "session", "list", "--database-url", url)
+		if code != exitFailed || !strings.Contains(err, says) {
+			t.Errorf("%s: status %d, %q", url, code, err)
+		}
+	}
+}
+
+func TestHelpTeaches(t *testing.T) {
+	for _, c := range []string{"", "demo", "serve", "migrate", "attach", "detach", "session", "tail"} {
+		args := append(strings.Fields(c), "--help")
+		code, out, _ := command(t, args...)
+		if code != 0 || len(out) < 200 {
+			t.Errorf("%q: status %d, %q", args, code, out)
+		}
+	}
+	_, out, _ := command(t, "serve", "--help")
+	for _, says := range []string{"--http-addr", "PGFEED_HTTP_ADDR", ":8080"} {
+		if !strings.Contains(out, says) {
+			t.Errorf("serve --help doesn't say %s", says)
+		}
+	}
+}
+
+func TestMigrateUpStatusAndDown(t *testing.T) {
+	url := storetest.Database(t)
+	db := "--database-url=" + url
+	for _, step := range []struct{ command, says string }{
+		{"status", "missing"},
+		{"up", "applied 00001_log.sql"},
+		{"up", "nothing to do"},
+		{"status", "00002_reference_tables.sql"},
+		{"down", "took back 00002_reference_tables.sql"},
+		{"down", "took back 00001_log.sql"},
+		{"down", "nothing to do"},
+		{"up", "applied 00002_reference_tables.sql"},
+	} {
+		code, out, err := command(t, "migrate", step.command, db)
+		if code != 0 || !strings.Contains(out, step.says) {
+			t.Fatalf("migrate %s: status %d, %q %q, want %q", step.command, code, out, err, step.says)
+		}
+	}
+}
+
+func TestASessionFromTheCommandLineOpensAStreamUntilItIsRevoked(t *testing.T) {
+	url, pool := database(t)
+	db := "--database-url=" + url
+	g := startReady(t, url)
+	code, token, _ := command(t, "session", "create", db, "--tenant", "acme", "--user", "ada", "--ttl", "1h")
+	if code != 0 || strings.Count(token, "\n") != 1 {
+		t.Fatalf("status %d, %q", code, token)
+	}
+	token = strings.TrimSpace(token)
+	s := g.stream(t, token)
+	insert(t, pool, "acme", "hello")
+	s.Event(t)
+	if _, out, _ := command(t, "session", "list", db); !strings.Contains(out, `"acme"`) || strings.Contains(out, token) {
+		t.Errorf("list: %q", out)
+	}
+	if code, out, err := command(t, "session", "revoke", db, token); code != 0 {
+		t.Errorf("revoke: %d %q %q", code, out, err)
+	}
+	if code, _, _ := command(t, "session", "revoke", db, token); code != exitFailed {
+		t.Errorf("revoked twice: %d", code)
+	}
+	if status, _ := g.get(t, "/api/activity", token); status != 401 {
+		t.Errorf("a revoked session gets %d", status)
+	}
+}
+
+func TestTailPrintsEventsAndGoesOnFromACursor(t *testing.T) {
+	noLeaks(t)
+	url, pool := database(t)
+	insert(t, pool, "acme", "before")
+	cursor := decode[page](t, startReady(t, url), "/api/activity", session(t, pool, "acme", "ada")).Cursor
+	insert(t, pool, "acme", "one")
+	exec(t, pool, `insert into notifications ("tenantId", "userId", title) values ('acme', 'ada', 'for ada')`)
+	insert(t, pool, "globex", "another's")
+	insert(t, pool, "acme", "two")
+	code, out, stderr := command(t, "tail", "--database-url", url, "--tenant", "acme", "--cursor", cursor, "--count", "2")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if code != 0 || len(lines) != 2 || !strings.Contains(lines[0], `"one"`) || !strings.Contains(lines[1], `"for ada"`) {
+		t.Fatalf("status %d, %q %q", code, out, stderr)
+	}
+	var last struct{ Cursor string }
+	if err := json.Unmarshal([]byte(lines[1]), &last); err != nil {
+		t.Fatal(err)
+	}
+	code, out, stderr = command(t, "tail", "--database-url", url, "--tenant", "acme", "--cursor", last.Cursor, "--count", "1")
+	if code != 0 || !strings.Contains(out, `"two"`) {
+		t.Errorf("status %d, %q %q", code, out, stderr)
+	}
+}
+
+func TestAnyTableCanBeAttached(t *testing.T) {
+	url, pool := database(t)
+	db := "--database-url=" + url
+	exec(t, pool, `create schema shop`)
+	exec(t, pool, `create table shop."Orders" ("Org" text, buyer text, total int)`)
+	for table, says := range map[string]string{
+		`shop.orders`:     "there is no such table",
+		`shop."Orders"`:   `no column "org"`,
+		`shop."Orders" x`: "attach",
+	} {
+		if code, _, err := command(t, "attach", table, db, "--topic", "activity", "--tenant-column", "org"); code != exitFailed || !strings.Contains(err, says) {
+			t.Errorf("attach %s: %d %q", table, code, err)
+		}
+	}
+	if code, _, err := command(t, "attach", `shop."Orders"`, db, "--topic", "activity", "--tenant-column", "Org"); code != 0 {
+		t.Fatalf("attach: %d %q", code, err)
+	}
+	g := startReady(t, url)
+	s := g.stream(t, session(t, pool, "acme", "ada"))
+	exec(t, pool, `insert into shop."Orders" values ('acme', 'ada', 7)`)
+	if e := s.Event(t); !strings.Contains(string(e.Data), `"total":7`) {
+		t.Errorf("got %s", e.Data)
+	}
+	if code, _, err := command(t, "detach", `shop."Orders"`, db); code != 0 {
+		t.Fatalf("detach: %d %q", code, err)
+	}
+	if code, _, err := command(t, "detach", `shop."Orders"`, db); code != exitFailed || !strings.Contains(err, "not attached") {
+		t.Errorf("detach twice: %d %q", code, err)
+	}
+	exec(t, pool, `insert into shop."Orders" values ('acme', 'ada', 8)`)
+	insert(t, pool, "acme", "fence")
+	if e := s.Event(t); description(t, e) != "fence" {
+		t.Errorf("a detached table's row arrived: %s", e.Data)
+	}
+}
+
+func TestVersionSaysWhatWasBuilt(t *testing.T) {
+	if code, out, _ := command(t, "version"); code != 0 || !strings.HasPrefix(out, "pgfeed ") {
+		t.Errorf("status %d, %q", code, out)
+	}
+}

@@ -25,7 +25,7 @@ test-e2e: ## Run the tests in Chromium
 	@.ci/setup postgres psql web browser
 	cd web && npm run e2e
 
-test-container: ## Run the store's tests on a PostgreSQL in a container, where an engine can be had
+test-container: ## Run the database tests on a PostgreSQL in a container, where an engine can be had
 	@.ci/container
 
 build: ## Build bin/pgfeed

@@ -125,7 +125,9 @@ func startGateway(t *testing.T, databaseURL string, flags ...string) *testGatewa
 func startReady(t *testing.T, databaseURL string, flags ...string) *testGateway {
 	t.Helper()
 	g := startGateway(t, databaseURL, flags...)
-	g.await(t, func(status int, body string) bool { return status == http.StatusOK && strings.Contains(body, `"ready"`) })
+	g.await(t, func(status int, body string) bool {
+		return status == http.StatusOK && strings.Contains(body, `"ready"`)
+	})
 	return g
 }
 

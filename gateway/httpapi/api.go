@@ -121,6 +121,8 @@ func (a *api) ready(c echo.Context) error {
 	status := "ready"
 	if len(degraded) > 0 {
 		status = "degraded"
+	} else {
+		degraded = []string{}
 	}
 	return c.JSON(http.StatusOK, map[string]any{"status": status, "degraded": degraded})
 }

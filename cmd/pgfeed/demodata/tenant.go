@@ -2,15 +2,15 @@ package demodata
 
 // Tenant is one customer of the demo application.
 type Tenant struct {
-	ID    string
-	Name  string
-	Users []User
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Users []User `json:"users"`
 }
 
 // User is one person who can log in to a tenant of the demo.
 type User struct {
-	ID   string
-	Name string
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // Tenants gives the demo's two tenants.

@@ -1,0 +1,258 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/store"
+	"github.com/pgfeed/pgfeed/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+func migrated(t *testing.T) (*pgxpool.Pool, string) {
+	t.Helper()
+	url := storetest.Database(t)
+	migrate(t, url)
+	pool, err := store.NewPool(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool, url
+}
+
+func migrate(t *testing.T, url string) {
+	t.Helper()
+	m, err := store.NewMigrator(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close() //nolint:errcheck // the test's own connection
+	if _, err := m.Up(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
+	t.Helper()
+	if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func TestChannelsAreTheSameInGoAndInSQL(t *testing.T) {
+	pool, _ := migrated(t)
+	seen := map[string]string{}
+	for _, tenant := range []string{
+		"", "acme", "Acme", " ", `"`, "'", "💡", "a:b", "\n", strings.Repeat("x", 56), strings.Repeat("x", 57), strings.Repeat("x", 300),
+		strings.Repeat("x", 299) + "y", strings.Repeat("é", 28), strings.Repeat("é", 29), strings.Repeat("💡", 14), strings.Repeat("💡", 15),
+	} {
+		var inSQL string
+		if err := pool.QueryRow(t.Context(), `select pgfeed.channel($1)`, tenant).Scan(&inSQL); err != nil {
+			t.Fatal(err)
+		}
+		if inGo := gateway.Channel(tenant); inGo != inSQL || len(inGo) > 63 {
+			t.Errorf("%.20q: %q in Go, %q in SQL", tenant, inGo, inSQL)
+		}
+		if other, taken := seen[inSQL]; taken {
+			t.Errorf("%.20q and %.20q share channel %q", tenant, other, inSQL)
+		}
+		seen[inSQL] = tenant
+	}
+}
+
+func TestSeveralPodsMayMigrateAtOnce(t *testing.T) {
+	url := storetest.Database(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() { migrate(t, url) })
+	}
+	wg.Wait()
+	pool, err := store.NewPool(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if err := store.CheckMigrated(t.Context(), pool); err != nil {
+		t.Error(err)
+	}
+}
+
+// read gives all events of the log since a cursor, and the position they were read at.
+func read(t *testing.T, log *store.Log, q gateway.Query) (events []gateway.Event, at gateway.Position) {
+	t.Helper()
+	err := log.Read(t.Context(), q, func(p gateway.Position) error { at = p; return nil },
+		func(e gateway.Event) error { events = append(events, e); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events, at
+}
+
+func position(t *testing.T, log *store.Log) gateway.Position {
+	t.Helper()
+	at, err := log.Position(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func TestARowWithoutATenantIsAWarningAndTheRowIsKept(t *testing.T) {
+	pool, url := migrated(t)
+	log := store.NewLog(pool)
+	before := position(t, log)
+	exec(t, pool, `create table t (org text, n int)`)
+	if err := store.Attach(t.Context(), pool, store.Attachment{Table: "t", Topic: "activity", TenantColumn: "org"}); err != nil {
+		t.Fatal(err)
+	}
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notices []string
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { notices = append(notices, n.Severity+": "+n.Message) }
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background()) //nolint:errcheck // the test's own
+	if _, err := conn.Exec(t.Context(), `insert into t values (null, 1), ('acme', 2), (null, 3)`); err != nil {
+		t.Fatal(err)
+	}
+	if len(notices) != 1 || !strings.Contains(notices[0], `WARNING: pgfeed: 2 row(s) without a tenant in column "org"`) {
+		t.Errorf("notices %q", notices)
+	}
+	if events, _ := read(t, log, gateway.Query{Since: before.Cursor()}); len(events) != 1 || events[0].Tenant != "acme" {
+		t.Errorf("events %+v", events)
+	}
+	var rows int
+	if err := pool.QueryRow(t.Context(), `select count(*) from t`).Scan(&rows); err != nil || rows != 3 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
+}
+
+func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
+	pool, _ := migrated(t)
+	before := position(t, store.NewLog(pool))
+	role := fmt.Sprintf("app_%d", before.Epoch)
+	exec(t, pool, `create role `+role)
+	t.Cleanup(func() {
+		_, err := pool.Exec(context.Background(), `drop owned by `+role+`; drop role `+role)
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	exec(t, pool, `grant insert on "activityLogs" to `+role)
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A search_path of the caller's must not lead the trigger elsewhere.
+	for _, sql := range []string{
+		`create schema evil`, `create function evil.pg_notify(text, text) returns void language sql as 'select 1/0'`,
+		`grant usage on schema evil to ` + role, `set local role ` + role, `set local search_path = evil, public`,
+		`insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`,
+	} {
+		if _, err := tx.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if events, _ := read(t, store.NewLog(pool), gateway.Query{Since: before.Cursor()}); len(events) != 1 {
+		t.Errorf("%d events", len(events))
+	}
+	tx, err = pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.Background()) //nolint:errcheck // its error is the test
+	if _, err := tx.Exec(t.Context(), `set local role `+role); err != nil {
+		t.Fatal(err)
+	}
+	var pg *pgconn.PgError
+	if _, err := tx.Exec(t.Context(), `select pgfeed.append('{}', 'a', 'b', 'c', 'd')`); !errors.As(err, &pg) || pg.Code != "42501" {
+		t.Errorf("the application may write events of its own making: %v", err)
+	}
+}
+
+func TestCursorsGiveEachEventOnceWhateverTheCommitOrder(t *testing.T) {
+	pool, _ := migrated(t)
+	log := store.NewLog(pool)
+	at := position(t, log)
+	insert := `insert into "activityLogs" ("tenantId", action, description) values ('acme', 'x', $1)`
+	var open []pgx.Tx
+	for n := range 3 {
+		tx, err := pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), insert, fmt.Sprint("open ", n)); err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, tx)
+	}
+	counts := map[int64]int{}
+	step := func(want int) {
+		t.Helper()
+		events, now := read(t, log, gateway.Query{Since: at.Cursor()})
+		if len(events) != want {
+			t.Errorf("%d events, want %d", len(events), want)
+		}
+		for _, e := range events {
+			counts[e.Seq]++
+		}
+		if !now.Snapshot.Covers(at.Snapshot) {
+			t.Errorf("%v does not cover %v", now, at)
+		}
+		at = now
+	}
+	step(0)
+	exec(t, pool, insert, "alone")
+	step(1)
+	for _, n := range []int{2, 0} {
+		if err := open[n].Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		step(1)
+	}
+	if err := open[1].Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	step(0)
+	for seq, n := range counts {
+		if n != 1 {
+			t.Errorf("event %d came %d times", seq, n)
+		}
+	}
+}
+
+func TestASessionMaySwitchHintsOffToPrepareATransaction(t *testing.T) {
+	url := storetest.Server(t).URL("postgres")
+	migrate(t, url)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background()) //nolint:errcheck // the test's own
+	for _, sql := range []string{
+		`set pgfeed.hints = off`, `begin`, `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`,
+		`prepare transaction 'p'`, `commit prepared 'p'`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+}

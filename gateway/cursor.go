@@ -86,12 +86,12 @@ const (
 func (c Cursor) String() string {
 	buf := make([]byte, 0, 64)
 	buf = append(buf, cursorVersion)
-	buf = binary.BigEndian.AppendUint64(buf, uint64(c.Epoch))
+	buf = binary.BigEndian.AppendUint64(buf, uint64(c.Epoch)) //nolint:gosec // the same 64 bits, both ways
 	buf = appendSnapshot(buf, c.Snapshot)
 	buf = appendAscending(buf, c.Ahead)
 	if c.Replay != nil {
 		buf = appendSnapshot(buf, c.Replay.To)
-		buf = binary.AppendUvarint(buf, uint64(c.Replay.Through))
+		buf = binary.AppendUvarint(buf, uint64(c.Replay.Through)) //nolint:gosec // never negative
 	}
 	return base64.RawURLEncoding.EncodeToString(buf)
 }

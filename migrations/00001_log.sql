@@ -151,7 +151,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     row_data json[];
 begin
-    select array_agg(row_to_json(n)) into row_data from new_rows n;
+    -- n.* is the row even where the table has a column n
+    select array_agg(row_to_json(n.*)) into row_data from new_rows n;
     if row_data is not null then
         perform pgfeed.append(row_data, tg_argv[0], tg_argv[0] || ':new', tg_argv[1], tg_argv[2]);
     end if;
@@ -169,8 +170,8 @@ declare
     row_data json[];
 begin
     select array_agg(n.d) into row_data
-      from (select row_to_json(o) as d from old_rows o) o
-      join (select row_to_json(n) as d from new_rows n) n on o.d ->> tg_argv[4] = n.d ->> tg_argv[4]
+      from (select row_to_json(o.*) as d from old_rows o) o
+      join (select row_to_json(n.*) as d from new_rows n) n on o.d ->> tg_argv[4] = n.d ->> tg_argv[4]
      where o.d ->> tg_argv[3] is null and n.d ->> tg_argv[3] is not null;
     if row_data is not null then
         perform pgfeed.append(row_data, tg_argv[0], tg_argv[0] || ':read', tg_argv[1], tg_argv[2]);

@@ -102,12 +102,12 @@ func TestNotificationsBelongToTheirRecipient(t *testing.T) {
 		if hers := decode[list](t, g, "/api/notifications", token); hers.Unread != 0 || len(hers.Notifications) != 0 {
 			t.Errorf("%s sees %+v", who, hers)
 		}
-		if status, body := g.do(t, http.MethodPost, path, token, ""); status != http.StatusNotFound {
+		if status, body := g.do(t, http.MethodPost, path, token); status != http.StatusNotFound {
 			t.Errorf("%s marks ada's: %d %s", who, status, body)
 		}
 	}
 	for range 2 { // the second time changes nothing
-		if status, body := g.do(t, http.MethodPost, path, ada, ""); status != http.StatusOK || !strings.Contains(body, `"unread":2`) {
+		if status, body := g.do(t, http.MethodPost, path, ada); status != http.StatusOK || !strings.Contains(body, `"unread":2`) {
 			t.Errorf("mark one: %d %s", status, body)
 		}
 	}
@@ -117,7 +117,7 @@ func TestNotificationsBelongToTheirRecipient(t *testing.T) {
 	if unread := decode[list](t, g, "/api/notifications?unread=true&limit=1", ada); len(unread.Notifications) != 1 || unread.Notifications[0].Title != "three" {
 		t.Errorf("unread: %+v", unread)
 	}
-	if status, body := g.do(t, http.MethodPost, "/api/notifications/read", ada, ""); status != http.StatusOK || !strings.Contains(body, `"updated":2`) {
+	if status, body := g.do(t, http.MethodPost, "/api/notifications/read", ada); status != http.StatusOK || !strings.Contains(body, `"updated":2`) {
 		t.Errorf("mark all: %d %s", status, body)
 	}
 	for range 2 {

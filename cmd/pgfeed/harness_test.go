@@ -156,17 +156,14 @@ func (g *testGateway) stream(t *testing.T, token string, query ...string) *ssete
 
 func (g *testGateway) get(t *testing.T, path, token string) (status int, body string) {
 	t.Helper()
-	return g.do(t, http.MethodGet, path, token, "")
+	return g.do(t, http.MethodGet, path, token)
 }
 
-func (g *testGateway) do(t *testing.T, method, path, token, body string) (status int, answer string) {
+func (g *testGateway) do(t *testing.T, method, path, token string) (status int, answer string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, g.URL+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, g.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)

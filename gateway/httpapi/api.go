@@ -72,7 +72,8 @@ func New(o Options) http.Handler {
 		a.demoRoutes(e)
 	}
 	if o.Page != nil {
-		e.StaticFS("/", o.Page)
+		// The names of its files say nothing of their contents, so browsers have to ask.
+		e.Group("", noCache).StaticFS("/", o.Page)
 	}
 	return e
 }
@@ -83,6 +84,13 @@ func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; object-src 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
+		return next(c)
+	}
+}
+
+func noCache(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderCacheControl, "no-cache")
 		return next(c)
 	}
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
+	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
 type page struct {
@@ -199,5 +201,24 @@ func TestBadRequestsAreProblemsThatNameWhatIsWrong(t *testing.T) {
 	defer resp.Body.Close() //nolint:errcheck // nothing is read
 	if ct := resp.Header.Get("Content-Type"); ct != "application/problem+json" {
 		t.Errorf("Content-Type %q", ct)
+	}
+}
+
+func TestThePageIsServedAndNothingElseMayRunOnIt(t *testing.T) {
+	g := startGateway(t, storetest.Database(t))
+	resp, err := http.Get(g.URL) //nolint:noctx // the test's own server
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read below
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "/assets/index.js") {
+		t.Errorf("%d %s, %v", resp.StatusCode, body, err)
+	}
+	if csp := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'self';") {
+		t.Errorf("Content-Security-Policy %q", csp)
+	}
+	if status, script := g.get(t, "/assets/index.js", ""); status != http.StatusOK || len(script) < 1000 {
+		t.Errorf("script: %d, %d bytes", status, len(script))
 	}
 }

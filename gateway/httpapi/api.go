@@ -73,7 +73,7 @@ func New(o Options) http.Handler {
 	}
 	if o.Page != nil {
 		// The names of its files say nothing of their contents, so browsers have to ask.
-		e.Group("", noCache).StaticFS("/", o.Page)
+		e.GET("/*", echo.StaticDirectoryHandler(o.Page, false), noCache)
 	}
 	return e
 }

@@ -19,8 +19,9 @@ import (
 // trace are given out again. Every client must have got exactly what was committed, each event once.
 //
 // Tried once each, and each made it fail: Sees without the boot; Sees without Xip; Covers always true; an event dispatched
-// from a hint not kept in ahead; ahead left out of the cursor; a subscriber's own snapshot ignored; held events dropped, or
-// sent without asking what the replay could see; Advance that moves Through back.
+// from a hint not kept in ahead; ahead left out of the cursor; what the subscriber's own replay could see dispatched again; its
+// position taken from the hub before that had caught up, in an event's frame and in a ping's; held events dropped, or sent
+// without asking what the replay could see; Advance that forgets how far an earlier replay came.
 func TestNoInterleavingLosesOrDoublesAnEvent(t *testing.T) {
 	rounds := 400
 	if testing.Short() {

@@ -65,7 +65,7 @@ func (s *Subscriber) hold(e Event, m Message) {
 		s.Close(CloseSlow)
 		return
 	}
-	m.Cursor = "" // it would claim what the replay has yet to send
+	m.Cursor = "" // the message behind the held ones says where the client stands
 	s.held = append(s.held, held{e.Stamp, e.Seq, m})
 }
 

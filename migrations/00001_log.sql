@@ -192,8 +192,8 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     col text;
 begin
-    if topic is null or topic !~ '^[a-z][a-z0-9_-]{0,30}$' then
-        raise exception 'pgfeed: topic % is not a name of lower-case letters, digits, - and _', quote_nullable(topic)
+    if topic is null or topic not in ('activity', 'notification') then
+        raise exception 'pgfeed: topic is activity or notification, not %', quote_nullable(topic)
             using errcode = 'invalid_parameter_value';
     end if;
     if tenant_column is null then

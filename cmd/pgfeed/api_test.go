@@ -222,3 +222,24 @@ func TestThePageIsServedAndNothingElseMayRunOnIt(t *testing.T) {
 		t.Errorf("script: %d, %d bytes", status, len(script))
 	}
 }
+
+func TestAnotherSitesPageCantActWithAVisitorsCookie(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url)
+	token := session(t, pool, "acme", "ada")
+	for origin, want := range map[string]int{"https://evil.example": http.StatusForbidden, g.URL: http.StatusOK} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.URL+"/api/notifications/read", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", origin)
+		req.AddCookie(&http.Cookie{Name: "pgfeed_session", Value: token})
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != want {
+			t.Errorf("from %s: %d, want %d", origin, resp.StatusCode, want)
+		}
+	}
+}

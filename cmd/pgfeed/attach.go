@@ -10,7 +10,7 @@ import (
 type attachCmd struct {
 	databaseFlags
 	Table           string `arg:"" help:"Table, written as in SQL: orders, app.orders, '\"activityLogs\"'."`
-	Topic           string `required:"" help:"What its rows are published as: 'activity' gives events 'activity:new'."`
+	Topic           string `required:"" enum:"activity,notification" help:"What its rows are published as: ${enum}; 'activity' gives events 'activity:new'."`
 	TenantColumn    string `required:"" placeholder:"COLUMN" help:"Column that holds the tenant; a row without one isn't published."`
 	RecipientColumn string `placeholder:"COLUMN" help:"Column that holds the only user who may see a row. Without it, or where it is null, everyone in the tenant may."`
 	ReadColumn      string `placeholder:"COLUMN" help:"Column whose change from null publishes '<topic>:read'."`

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,6 +25,7 @@ func TestWrongUsageIsStatusTwoAndNamesWhatIsWrong(t *testing.T) {
 		{[]string{"session", "create", "--database-url", "postgres://h/d", "--tenant", "", "--user", "", "--ttl", "0s"}, []string{"--tenant", "--user", "--ttl"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--cursor", "nonsense"}, []string{"--cursor"}},
 		{[]string{"migrate", "up", "--database-url", "postgres://[x"}, []string{"--database-url"}},
+		{[]string{"attach", "t", "--database-url", "postgres://h/d", "--topic", "gossip", "--tenant-column", "x"}, []string{"--topic", "activity"}},
 	} {
 		code, out, err := command(t, c.args...)
 		if code != exitUsage || out != "" {
@@ -173,5 +176,37 @@ func TestAnyTableCanBeAttached(t *testing.T) {
 func TestVersionSaysWhatWasBuilt(t *testing.T) {
 	if code, out, _ := command(t, "version"); code != 0 || !strings.HasPrefix(out, "pgfeed ") {
 		t.Errorf("status %d, %q", code, out)
+	}
+}
+
+func TestSettingsComeFromTheEnvironmentAndAFile(t *testing.T) {
+	url, _ := database(t)
+	t.Setenv("PGFEED_DATABASE_URL", url)
+	if code, _, err := command(t, "migrate", "status"); code != 0 {
+		t.Errorf("from the environment: %d %q", code, err)
+	}
+	t.Setenv("PGFEED_DATABASE_URL", "")
+	_ = os.Unsetenv("PGFEED_DATABASE_URL")
+	write := func(text string) (file string) {
+		t.Helper()
+		file = filepath.Join(t.TempDir(), "pgfeed.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	good := write("database-url: " + url + "\nheartbeat: 10s\n")
+	if code, _, err := command(t, "migrate", "status", "--config", good); code != 0 {
+		t.Errorf("from a file: %d %q", code, err)
+	}
+	if code, _, err := command(t, "serve", "--config", write("database-url: "+url+"\nhartbeat: 10s\n")); code != exitUsage || !strings.Contains(err, `"hartbeat"`) {
+		t.Errorf("a misspelt setting: %d %q", code, err)
+	}
+	t.Setenv("PGFEED_DATABASE_URL", "postgres://127.0.0.1:1/none")
+	if code, _, _ := command(t, "session", "list", "--config", good); code == 0 {
+		t.Error("the file goes before the environment")
+	}
+	if code, _, err := command(t, "session", "list", "--config", good, "--database-url", url); code != 0 {
+		t.Errorf("the command line does not go before the environment: %d %q", code, err)
 	}
 }

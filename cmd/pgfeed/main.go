@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
 )
 
 // Exit statuses.
@@ -60,7 +59,7 @@ func run(ctx context.Context, args []string, io streams) int {
 			"Every flag can also be given as an environment variable, such as PGFEED_HTTP_ADDR for --http-addr, or as a key of the --config file.\n\n"+
 			"Start with: pgfeed demo"),
 		kong.DefaultEnvars("PGFEED"),
-		kong.Configuration(kongyaml.Loader),
+		kong.Configuration(loadConfigFile),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(io.out, io.err),
 		kong.Exit(func(code int) { exited, status = true, code }),

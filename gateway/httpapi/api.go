@@ -75,7 +75,12 @@ func New(o Options) http.Handler {
 		// The names of its files say nothing of their contents, so browsers have to ask.
 		e.GET("/*", echo.StaticDirectoryHandler(o.Page, false), noCache)
 	}
-	return e
+	// A page of another site may not act with a visitor's cookie.
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.handleError(newProblem(http.StatusForbidden, "cross-origin requests may not change anything"), e.NewContext(r, w))
+	}))
+	return origin.Handler(e)
 }
 
 func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {

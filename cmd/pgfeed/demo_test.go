@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
+)
+
+func TestTheDemoPlaysActivitiesToWhoeverLogsIn(t *testing.T) {
+	noLeaks(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	out, w := io.Pipe()
+	exited := make(chan int, 1)
+	go func() {
+		exited <- run(ctx, []string{"demo", "--http-addr", "127.0.0.1:0", "--pace", "20ms"}, streams{w, io.Discard})
+		_ = w.Close()
+	}()
+	defer func() {
+		cancel()
+		if code := <-exited; code != 0 {
+			t.Errorf("exit status %d", code)
+		}
+	}()
+	var url string
+	for lines := bufio.NewScanner(out); url == "" && lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "http://") {
+			url = lines.Text()
+		}
+	}
+	g := &testGateway{URL: url}
+	g.await(t, func(status int, _ string) bool { return status == http.StatusOK })
+
+	tenants := decode[struct {
+		Tenants []struct {
+			ID    string
+			Users []struct{ ID string }
+		}
+	}](t, g, "/demo/tenants", "").Tenants
+	if len(tenants) != 2 {
+		t.Fatalf("tenants %+v", tenants)
+	}
+	for _, tenant := range tenants {
+		var login struct{ Token string }
+		g.post(t, "/demo/login", "", map[string]string{"tenant": tenant.ID, "user": tenant.Users[0].ID}, &login)
+		s := ssetest.Open(t, g.URL+"/api/activity/stream?topics=activity", login.Token)
+		for range 3 {
+			if description(t, s.Event(t)) == "" {
+				t.Error("an activity that says nothing")
+			}
+		}
+		var inserted struct{ ID string }
+		g.post(t, "/demo/activity", login.Token, map[string]string{"description": "my own"}, &inserted)
+		for description(t, s.Event(t)) != "my own" {
+		}
+	}
+	if status, body := g.do(t, http.MethodPost, "/demo/login", ""); status != http.StatusBadRequest {
+		t.Errorf("login as nobody: %d %s", status, body)
+	}
+}
+
+// post sends JSON and decodes the answer, which must be a success.
+func (g *testGateway) post(t *testing.T, path, token string, in, out any) {
+	t.Helper()
+	body, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.URL+path, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end below
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil || resp.StatusCode >= 300 {
+		t.Fatalf("POST %s: %s, %v", path, resp.Status, err)
+	}
+}

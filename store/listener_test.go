@@ -1,0 +1,159 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/store"
+)
+
+// heard keeps what a listener passes on.
+type heard struct {
+	hints chan *gateway.Event
+}
+
+func (h heard) Hint(e *gateway.Event) { h.hints <- e }
+func (h heard) Wake(time.Duration)    {}
+
+// listen runs a listener until the test ends.
+func listen(t *testing.T, url string, pool *pgxpool.Pool) (*store.Listener, heard) {
+	t.Helper()
+	l, err := store.NewListener(url, pool, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := heard{make(chan *gateway.Event, 100)}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { l.Run(ctx, h) })
+	t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+	})
+	return l, h
+}
+
+// next inserts until a hint comes: LISTEN takes effect a moment after it was asked for.
+func (h heard) next(t *testing.T, insert func()) *gateway.Event {
+	t.Helper()
+	deadline := time.After(15 * time.Second)
+	for {
+		insert()
+		select {
+		case e := <-h.hints:
+			return e
+		case <-time.After(100 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("no hint")
+		}
+	}
+}
+
+func TestAHintCarriesWhatTheLogHolds(t *testing.T) {
+	pool, url := migrated(t)
+	log := store.NewLog(pool)
+	l, h := listen(t, url, pool)
+	l.Want("acme", true)
+	e := h.next(t, func() {
+		exec(t, pool, `insert into "activityLogs" ("tenantId", action, description) values ('globex', 'x', 'other'), ('acme', 'x', 'hello')`)
+	})
+	if e == nil {
+		t.Fatal("a hint of one row carries no event")
+	}
+	events, _ := read(t, log, gateway.Query{Reader: &gateway.Reader{Tenant: "acme", Topics: []string{"activity"}}})
+	for _, logged := range events {
+		if logged.Seq != e.Seq {
+			continue
+		}
+		a, errA := logged.Envelope()
+		b, errB := e.Envelope()
+		if errA != nil || errB != nil || string(a) != string(b) || logged.Stamp != e.Stamp || logged.Tenant != e.Tenant {
+			t.Errorf("hint %+v %s\nlog %+v %s", e.Stamp, b, logged.Stamp, a)
+		}
+		return
+	}
+	t.Errorf("event %d is not in the log", e.Seq)
+}
+
+func TestAHintSaysOnlyLookWhereTheDataWouldNotFit(t *testing.T) {
+	pool, url := migrated(t)
+	l, h := listen(t, url, pool)
+	l.Want("acme", true)
+	h.next(t, func() { exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`) })
+	for len(h.hints) > 0 {
+		<-h.hints
+	}
+	for _, description := range []string{strings.Repeat("x", 9000), strings.Repeat("💡", 2000), strings.Repeat(`"`, 7500)} {
+		exec(t, pool, `insert into "activityLogs" ("tenantId", action, description) values ('acme', 'x', $1)`, description)
+		if e := <-h.hints; e != nil {
+			t.Errorf("a hint of %d bytes carries its event", len(description))
+		}
+	}
+	exec(t, pool, `insert into "activityLogs" ("tenantId", action) select 'acme', 'x' from generate_series(1, 1000)`)
+	if e := <-h.hints; e != nil {
+		t.Error("a hint of 1000 rows carries one")
+	}
+	exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ('acme', 'alone')`)
+	if e := <-h.hints; e == nil || !json.Valid(e.Data) { // 1000 rows were one hint
+		t.Errorf("then came %+v", e)
+	}
+}
+
+func TestReadingTheLogDeliversWhatNoHintBrought(t *testing.T) {
+	pool, _ := migrated(t)
+	hub := gateway.NewHub(store.NewLog(pool), gateway.Config{ReconcileEvery: 10 * time.Millisecond})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { hub.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+	})
+	var s *gateway.Subscriber
+	for s == nil { // until the first reading
+		s, _ = hub.Join(t.Context(), gateway.Identity{Tenant: "acme"}, []string{"activity"}, "")
+	}
+	defer s.Leave()
+	if err := s.Replay(t.Context(), func(gateway.Message) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`)
+	deadline := time.After(15 * time.Second)
+	for {
+		select {
+		case <-s.Ready():
+		case <-deadline:
+			t.Fatal("no event")
+		}
+		messages, _ := s.Take()
+		for _, m := range messages {
+			if m.Name == "activity:new" {
+				return
+			}
+		}
+	}
+}
+
+func TestAListenerThatLosesItsConnectionHearsAgain(t *testing.T) {
+	pool, url := migrated(t)
+	l, h := listen(t, url, pool)
+	l.Want("acme", true)
+	insert := func() { exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`) }
+	h.next(t, insert)
+	for len(h.hints) > 0 {
+		<-h.hints
+	}
+	exec(t, pool, `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'pgfeed listener' and datname = current_database()`)
+	for len(h.hints) > 0 {
+		<-h.hints
+	}
+	h.next(t, insert)
+}

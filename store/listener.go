@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
@@ -255,18 +256,19 @@ func (l *Listener) probe(ctx context.Context) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for number := uint64(1); ; number++ {
-		heard := l.poke(ctx, number)
+		err := l.poke(ctx, number)
 		if ctx.Err() != nil {
 			return
 		}
+		heard := err == nil
 		l.mu.Lock()
 		if heard != l.heard {
-			l.log.Info("listener probe", "hears", heard)
+			l.log.Info("listener probe", "hears", heard, "error", err)
 		}
 		l.heard = heard
 		if heard {
 			l.attempt = 0
-		} else if l.conn != nil {
+		} else if errors.Is(err, errDeaf) && l.conn != nil {
 			_ = l.conn.PgConn().Conn().Close() // the socket alone: the connection is the listener's own
 			l.conn = nil
 		}
@@ -280,26 +282,26 @@ func (l *Listener) probe(ctx context.Context) {
 	}
 }
 
+// errDeaf says that probes were sent and none came back.
+var errDeaf = errors.New("the listener's connection hears nothing")
+
 // poke sends one probe, and again while it hasn't come back: the connection may be just about to listen.
-func (l *Listener) poke(ctx context.Context, number uint64) bool {
+func (l *Listener) poke(ctx context.Context, number uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	again := time.NewTicker(deafRead)
 	defer again.Stop()
 	for {
 		if _, err := l.pool.Exec(ctx, "select pg_notify($1, $2)", l.control, strconv.FormatUint(number, 10)); err != nil {
-			if ctx.Err() == nil {
-				l.log.Debug("listener probe can't be sent", "error", err)
-			}
-			return false
+			return fmt.Errorf("probe the listener: %w", err)
 		}
 		for waiting := true; waiting; {
 			select {
 			case <-ctx.Done():
-				return false
+				return errDeaf
 			case echo := <-l.echo:
 				if echo == number {
-					return true
+					return nil
 				}
 			case <-again.C: // late already: don't rely on hints
 				l.sink.Wake(0)

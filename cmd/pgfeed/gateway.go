@@ -32,6 +32,7 @@ type gatewayConfig struct {
 	AdminAddr   string // "": no admin address
 	Cookie      string
 	Stream      sse.Options
+	MaxReplay   int // 0: the hub's default
 	DrainWindow time.Duration
 	Page        fs.FS
 	Demo        func(*pgxpool.Pool) httpapi.Demo // nil: none
@@ -53,7 +54,7 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		return err
 	}
 	source := store.NewLog(pool)
-	hub := gateway.NewHub(source, gateway.Config{Logger: log, Interest: listener.Want})
+	hub := gateway.NewHub(source, gateway.Config{MaxReplay: cfg.MaxReplay, Logger: log, Interest: listener.Want})
 	sessions := store.NewSessions(pool)
 	state := &readiness{pool: pool, hub: hub, listener: listener}
 	options := httpapi.Options{

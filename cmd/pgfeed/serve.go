@@ -21,6 +21,7 @@ type serveCmd struct {
 	Cookie            string        `default:"pgfeed_session" help:"Cookie that may carry the session token; empty: only Authorization: Bearer."`
 	Heartbeat         time.Duration `default:"30s" help:"Time between pings on a stream."`
 	KeepAlive         time.Duration `default:"15s" help:"Silence on a stream after which a comment is sent, so that proxies don't cut it."`
+	MaxReplay         int           `default:"10000" help:"Most events that a returning client is sent; one that missed more is told to reload (reset: overflow)."`
 	DrainWindow       time.Duration `default:"20s" help:"On SIGTERM, time over which streams are closed one by one."`
 }
 
@@ -46,6 +47,9 @@ func (c serveCmd) validate() error {
 	if c.KeepAlive < time.Second {
 		add(fmt.Errorf("--keep-alive must be at least 1s, not %v", c.KeepAlive))
 	}
+	if c.MaxReplay < 1 {
+		add(fmt.Errorf("--max-replay must be at least 1, not %d", c.MaxReplay))
+	}
 	if c.DrainWindow < 0 {
 		add(fmt.Errorf("--drain-window can't be negative: %v", c.DrainWindow))
 	}
@@ -67,7 +71,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	return runGateway(ctx, gatewayConfig{
 		DatabaseURL: c.DatabaseURL, NotifyURL: c.NotifyDatabaseURL, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr,
-		Cookie: c.Cookie, Stream: sse.Options{Heartbeat: c.Heartbeat, KeepAlive: c.KeepAlive}, DrainWindow: c.DrainWindow,
+		Cookie: c.Cookie, Stream: sse.Options{Heartbeat: c.Heartbeat, KeepAlive: c.KeepAlive}, MaxReplay: c.MaxReplay, DrainWindow: c.DrainWindow,
 		Page: web.Dist(),
 	}, log)
 }

@@ -208,6 +208,29 @@ func TestACursorThatCantBeGoneOnFromIsAReset(t *testing.T) {
 	}
 }
 
+func TestAReplayThatWouldBeTooLongIsAReset(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url, "--max-replay", "10")
+	token := session(t, pool, "acme", "ada")
+	s := g.stream(t, token)
+	s.Close()
+	exec(t, pool, `insert into "activityLogs" ("tenantId", action, description) select 'acme', 'x', n::text from generate_series(1, 11) n`)
+	resumed := g.stream(t, token, "?cursor="+s.LastID)
+	if f := resumed.Until(t, "reset"); f.Data != `{"reason":"overflow"}` {
+		t.Errorf("reset %s", f.Data)
+	}
+	insert(t, pool, "acme", "goes on")
+	if got := description(t, resumed.Event(t)); got != "goes on" {
+		t.Errorf("after the reset came %q", got)
+	}
+	// The reset's cursor is past what was left out: it isn't the start of another reset.
+	again := g.stream(t, token, "?cursor="+resumed.LastID)
+	insert(t, pool, "acme", "and on")
+	if got := description(t, again.Event(t)); got != "and on" {
+		t.Errorf("then came %q", got)
+	}
+}
+
 func TestEveryWebhookBodyArrivesAsItWasSent(t *testing.T) {
 	noLeaks(t)
 	items, err := demodata.Load()

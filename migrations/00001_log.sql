@@ -88,7 +88,7 @@ $$;
 -- notified can't be prepared for two-phase commit).
 -- +goose StatementBegin
 create function pgfeed.append(
-    row_data json[], topic text, event text, tenant_column text, recipient_column text
+    row_data json[], tenants text[], recipients text[], topic text, event text, tenant_column text
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -99,16 +99,13 @@ declare
     hint    record;
     payload text;
 begin
-    with recorded as (
-        insert into pgfeed.events (xid, boot, tenant, recipient, topic, event, data, at)
-        select my_xid, my_boot, r.d ->> tenant_column,
-               case when recipient_column <> '' then r.d ->> recipient_column end, append.topic, append.event, r.d, now_at
-          from unnest(row_data) with ordinality as r(d, n)
-         where r.d ->> tenant_column is not null
-         order by r.n
-        returning 1
-    )
-    select cardinality(row_data) - count(*) into missing from recorded;
+    insert into pgfeed.events (xid, boot, tenant, recipient, topic, event, data, at)
+    select my_xid, my_boot, r.tenant, r.recipient, append.topic, append.event, r.d, now_at
+      from unnest(row_data, tenants, recipients) with ordinality as r(d, tenant, recipient, n)
+     where r.tenant is not null
+     order by r.n;
+    get diagnostics missing = row_count;
+    missing := cardinality(row_data) - missing;
     if missing > 0 then
         raise warning 'pgfeed: % row(s) without a tenant in column "%" were not published', missing, tenant_column
             using hint = 'Fill the column, or pgfeed detach the table.';
@@ -120,8 +117,8 @@ begin
         return;
     end if;
     for hint in
-        select r.d ->> tenant_column as tenant, count(*) as n, (array_agg(r.d))[1] as d
-          from unnest(row_data) as r(d) where r.d ->> tenant_column is not null group by 1
+        select r.tenant, count(*) as n, (array_agg(r.d))[1] as d
+          from unnest(row_data, tenants) as r(d, tenant) where r.tenant is not null group by 1
     loop
         payload := '{}';
         if hint.n = 1 and octet_length(hint.d::text) < 7600 then
@@ -142,19 +139,48 @@ begin
 end
 $$;
 -- +goose StatementEnd
-revoke execute on function pgfeed.append(json[], text, text, text, text) from public;
+revoke execute on function pgfeed.append(json[], text[], text[], text, text, text) from public;
 
--- Arguments: topic, tenant column, recipient column or ''.
+-- Whether a table has all the columns; names that are null or empty don't count. A trigger asks, because an application
+-- that renames a column must not find its INSERTs failing.
+-- +goose StatementBegin
+create function pgfeed.has_columns("table" oid, columns text[]) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    col text;
+begin
+    foreach col in array columns loop
+        if col <> '' and not exists (select from pg_attribute
+            where attrelid = "table" and attname = col and attnum > 0 and not attisdropped) then
+            raise warning 'pgfeed: table % has no column "%" any more: its rows are not published', "table"::regclass, col
+                using hint = 'Attach the table again with the columns that it has.';
+            return false;
+        end if;
+    end loop;
+    return true;
+end
+$$;
+-- +goose StatementEnd
+
+-- Arguments: topic, tenant column, recipient column or ''. Columns are read as such and not out of the row's JSON: that
+-- would be parsed once for each, and a column of type json may hold escapes that Postgres refuses to decode.
 -- +goose StatementBegin
 create function pgfeed.on_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    row_data json[];
+    row_data   json[];
+    tenants    text[];
+    recipients text[];
 begin
+    if not pgfeed.has_columns(tg_relid, array[tg_argv[1], tg_argv[2]]) then
+        return null;
+    end if;
     -- n.* is the row even where the table has a column n
-    select array_agg(row_to_json(n.*)) into row_data from new_rows n;
+    execute format('select array_agg(row_to_json(n.*)), array_agg(n.%I::text), array_agg(%s) from new_rows n',
+        tg_argv[1], case when tg_argv[2] = '' then 'null::text' else format('n.%I::text', tg_argv[2]) end)
+       into row_data, tenants, recipients;
     if row_data is not null then
-        perform pgfeed.append(row_data, tg_argv[0], tg_argv[0] || ':new', tg_argv[1], tg_argv[2]);
+        perform pgfeed.append(row_data, tenants, recipients, tg_argv[0], tg_argv[0] || ':new', tg_argv[1]);
     end if;
     return null;
 end
@@ -167,14 +193,19 @@ $$;
 create function pgfeed.on_read() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    row_data json[];
+    row_data   json[];
+    tenants    text[];
+    recipients text[];
 begin
-    select array_agg(n.d) into row_data
-      from (select row_to_json(o.*) as d from old_rows o) o
-      join (select row_to_json(n.*) as d from new_rows n) n on o.d ->> tg_argv[4] = n.d ->> tg_argv[4]
-     where o.d ->> tg_argv[3] is null and n.d ->> tg_argv[3] is not null;
+    if not pgfeed.has_columns(tg_relid, array[tg_argv[1], tg_argv[2], tg_argv[3], tg_argv[4]]) then
+        return null;
+    end if;
+    execute format('select array_agg(row_to_json(n.*)), array_agg(n.%1$I::text), array_agg(%2$s) '
+        'from new_rows n join old_rows o on o.%3$I = n.%3$I where o.%4$I is null and n.%4$I is not null',
+        tg_argv[1], case when tg_argv[2] = '' then 'null::text' else format('n.%I::text', tg_argv[2]) end, tg_argv[4], tg_argv[3])
+       into row_data, tenants, recipients;
     if row_data is not null then
-        perform pgfeed.append(row_data, tg_argv[0], tg_argv[0] || ':read', tg_argv[1], tg_argv[2]);
+        perform pgfeed.append(row_data, tenants, recipients, tg_argv[0], tg_argv[0] || ':read', tg_argv[1]);
     end if;
     return null;
 end

@@ -142,6 +142,45 @@ func TestARowWithoutATenantIsAWarningAndTheRowIsKept(t *testing.T) {
 	}
 }
 
+func TestNoRowFailsForWhatItHoldsOrHowItsTableChanged(t *testing.T) {
+	pool, _ := migrated(t)
+	log := store.NewLog(pool)
+	at := position(t, log)
+	exec(t, pool, `create table t (n int generated always as identity primary key, org uuid, doc json, bin bytea, read_at date)`)
+	attachment := store.Attachment{Table: "t", Topic: "notification", TenantColumn: "org"}
+	if err := store.Attach(t.Context(), pool, attachment); err != nil {
+		t.Fatal(err)
+	}
+	published := func(want int) {
+		t.Helper()
+		events, now := read(t, log, gateway.Query{Since: at.Cursor()})
+		if len(events) != want {
+			t.Errorf("%d events, want %d", len(events), want)
+		}
+		at = now
+	}
+	const insert = `insert into t (org, doc) values ('6b7ba0a6-3f2b-4d7c-9a55-0a3a5b1f0c11', $1::text::json)`
+	docs := []string{`"\u0000"`, `"\ud800"`, `{"n": 1, "n": 2}`, "{\n  \"a\": 1\n}", `null`, `"` + strings.Repeat("x", 1<<20) + `"`}
+	for _, doc := range docs {
+		exec(t, pool, insert, doc)
+	}
+	published(len(docs))
+	exec(t, pool, `insert into t (org) select null where false`)
+	published(0)
+	exec(t, pool, `alter table t rename column org to organisation`)
+	exec(t, pool, `insert into t (organisation) values ('6b7ba0a6-3f2b-4d7c-9a55-0a3a5b1f0c11')`)
+	published(0)
+	attachment.TenantColumn, attachment.ReadColumn, attachment.RecipientColumn = "organisation", "read_at", "bin"
+	if err := store.Attach(t.Context(), pool, attachment); err == nil || !strings.Contains(err.Error(), `"id"`) {
+		t.Errorf("a table without the key column was attached: %v", err)
+	}
+	exec(t, pool, `select pgfeed.attach('t', 'notification', 'organisation', 'bin', 'read_at', 'n')`)
+	exec(t, pool, `update t set read_at = now()`)
+	published(len(docs) + 1)
+	exec(t, pool, `update t set read_at = now()`)
+	published(0)
+}
+
 func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
 	pool, _ := migrated(t)
 	before := position(t, store.NewLog(pool))
@@ -183,7 +222,7 @@ func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var pg *pgconn.PgError
-	if _, err := tx.Exec(t.Context(), `select pgfeed.append('{}', 'a', 'b', 'c', 'd')`); !errors.As(err, &pg) || pg.Code != "42501" {
+	if _, err := tx.Exec(t.Context(), `select pgfeed.append('{}', '{}', '{}', 'activity', 'activity:new', 'x')`); !errors.As(err, &pg) || pg.Code != "42501" {
 		t.Errorf("the application may write events of its own making: %v", err)
 	}
 }

@@ -95,47 +95,41 @@ declare
     now_at  constant timestamptz := clock_timestamp();
     my_boot constant timestamptz := pg_postmaster_start_time();
     my_xid  constant xid8 := pg_current_xact_id();
-    missing bigint;
+    hinting constant boolean := coalesce(current_setting('pgfeed.hints', true), '') not in ('off', 'false', '0')
+        and (select busy_until from pgfeed.state) <= now_at and pg_notification_queue_usage() <= 0.5;
+    missing bigint := cardinality(row_data);
     hint    record;
     payload text;
 begin
-    insert into pgfeed.events (xid, boot, tenant, recipient, topic, event, data, at)
-    select my_xid, my_boot, r.tenant, r.recipient, append.topic, append.event, r.d, now_at
-      from unnest(row_data, tenants, recipients) with ordinality as r(d, tenant, recipient, n)
-     where r.tenant is not null
-     order by r.n;
-    get diagnostics missing = row_count;
-    missing := cardinality(row_data) - missing;
-    if missing > 0 then
-        raise warning 'pgfeed: % row(s) without a tenant in column "%" were not published', missing, tenant_column
-            using hint = 'Fill the column, or pgfeed detach the table.';
-    end if;
-
-    if coalesce(current_setting('pgfeed.hints', true), '') in ('off', 'false', '0')
-        or (select busy_until from pgfeed.state) > now_at
-        or pg_notification_queue_usage() > 0.5 then
-        return;
-    end if;
     for hint in
-        select r.tenant, count(*) as n, (array_agg(r.d))[1] as d
-          from unnest(row_data, tenants) as r(d, tenant) where r.tenant is not null group by 1
+        with recorded as (
+            insert into pgfeed.events (xid, boot, tenant, recipient, topic, event, data, at)
+            select my_xid, my_boot, r.tenant, r.recipient, append.topic, append.event, r.d, now_at
+              from unnest(row_data, tenants, recipients) with ordinality as r(d, tenant, recipient, n)
+             where r.tenant is not null
+             order by r.n
+            returning events.seq, events.tenant, events.recipient, events.data
+        )
+        select r.tenant, count(*) as n, min(r.seq) as seq, min(r.recipient) as recipient, (array_agg(r.data))[1] as d
+          from recorded r group by r.tenant
     loop
+        missing := missing - hint.n;
+        continue when not hinting;
         payload := '{}';
         if hint.n = 1 and octet_length(hint.d::text) < 7600 then
-            select jsonb_build_object('seq', e.seq, 'xid', e.xid::text::bigint,
-                       'boot', (extract(epoch from e.boot) * 1000000)::bigint, 'topic', e.topic, 'event', e.event,
-                       'recipient', e.recipient, 'at', (extract(epoch from e.at) * 1000000)::bigint)::text
-              into payload
-              from pgfeed.events e
-             where e.xid = my_xid and e.boot = my_boot and e.tenant = hint.tenant
-             order by e.seq desc limit 1;
-            payload := left(payload, -1) || ', "data": ' || hint.d::text || '}';
+            payload := format('{"seq":%s,"xid":%s,"boot":%s,"at":%s,"topic":%s,"event":%s,"recipient":%s,"data":%s}',
+                hint.seq, my_xid, (extract(epoch from my_boot) * 1000000)::bigint, (extract(epoch from now_at) * 1000000)::bigint,
+                to_json(append.topic), to_json(append.event), coalesce(to_json(hint.recipient)::text, 'null'), hint.d);
             if octet_length(payload) >= 8000 then
                 payload := '{}';
             end if;
         end if;
         perform pg_notify(pgfeed.channel(hint.tenant), payload);
     end loop;
+    if missing > 0 then
+        raise warning 'pgfeed: % row(s) without a tenant in column "%" were not published', missing, tenant_column
+            using hint = 'Fill the column, or pgfeed detach the table.';
+    end if;
 end
 $$;
 -- +goose StatementEnd

@@ -12,13 +12,12 @@ func (h *Hub) Run(ctx context.Context) {
 	const longest = 5 * time.Second
 	backoff := 100 * time.Millisecond
 	for ctx.Err() == nil {
-		wait := h.cfg.ReconcileEvery
 		if err := h.reconcile(ctx); err != nil {
 			if ctx.Err() != nil {
 				return
 			}
 			h.setReadable(false)
-			wait = backoff/2 + rand.N(backoff) //nolint:gosec // jitter
+			wait := backoff/2 + rand.N(backoff) //nolint:gosec // jitter
 			backoff = min(2*backoff, longest)
 			h.log.Warn("the log can't be read, trying again", "in", wait, "error", err)
 			if !pause(ctx, wait) {
@@ -28,7 +27,7 @@ func (h *Hub) Run(ctx context.Context) {
 		}
 		backoff = 100 * time.Millisecond
 		h.setReadable(true)
-		if !h.await(ctx, wait) {
+		if !h.await(ctx, h.cfg.ReconcileEvery) {
 			return
 		}
 	}

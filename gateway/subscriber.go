@@ -36,7 +36,6 @@ type Subscriber struct {
 
 type held struct {
 	stamp Stamp
-	seq   int64
 	m     Message
 }
 
@@ -66,7 +65,7 @@ func (s *Subscriber) hold(e Event, m Message) {
 		return
 	}
 	m.Cursor = "" // the message behind the held ones says where the client stands
-	s.held = append(s.held, held{e.Stamp, e.Seq, m})
+	s.held = append(s.held, held{e.Stamp, m})
 }
 
 func (s *Subscriber) signal() {
@@ -89,16 +88,16 @@ func (s *Subscriber) Close(reason CloseReason) {
 // Ready holds a token when there may be something to take.
 func (s *Subscriber) Ready() <-chan struct{} { return s.ready }
 
-// Take gives all that is queued; it doesn't wait. last is true when that ends with a bye, after which nothing follows.
-func (s *Subscriber) Take() (messages []Message, last bool) {
+// Take gives all that is queued; it doesn't wait. When that ends with a bye, closed says its reason, and nothing follows.
+func (s *Subscriber) Take() (messages []Message, closed CloseReason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	messages, s.pending, s.bytes = s.pending, nil, 0
 	if s.closed != "" && !s.gone {
 		s.gone = true
-		return append(messages, Message{Name: MessageBye, Data: reasonData(s.closed)}), true
+		return append(messages, Message{Name: MessageBye, Data: reasonData(s.closed)}), s.closed
 	}
-	return messages, false
+	return messages, ""
 }
 
 // Hello is a subscriber's first message.

@@ -138,11 +138,8 @@ func (l *Log) rows(
 	ctx context.Context, begin func(gateway.Position) error, each func(gateway.Event) error, sql string, args ...any,
 ) error {
 	rows, err := l.pool.Query(ctx, sql, args...)
-	if isCode(err, "42P01") { // undefined_table
-		return ErrNotMigrated
-	}
 	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
+		return readError(err)
 	}
 	defer rows.Close()
 	first := true
@@ -157,7 +154,7 @@ func (l *Log) rows(
 		var e gateway.Event
 		var data []byte
 		if err := rows.Scan(&snapshot, &boot, &epoch, &seq, &xid, &eventBoot, &tenant, &e.Recipient, &topic, &name, &data, &at); err != nil {
-			return fmt.Errorf("read the log: %w", err)
+			return readError(err)
 		}
 		if first {
 			first = false
@@ -180,16 +177,20 @@ func (l *Log) rows(
 		}
 	}
 	rows.Close()
-	switch err := rows.Err(); {
-	case isCode(err, "42P01"): // undefined_table
-		return ErrNotMigrated
-	case err != nil:
-		return fmt.Errorf("read the log: %w", err)
+	if err := rows.Err(); err != nil {
+		return readError(err)
 	}
 	if first {
 		return errors.New("read the log: pgfeed.state is empty; run: pgfeed migrate up")
 	}
 	return nil
+}
+
+func readError(err error) error {
+	if isCode(err, "42P01") { // undefined_table
+		return ErrNotMigrated
+	}
+	return fmt.Errorf("read the log: %w", err)
 }
 
 // parseSnapshot reads Postgres' xmin:xmax:xip,xip (PostgreSQL documentation, "pg_snapshot Components").

@@ -24,6 +24,7 @@ func TestWrongUsageIsStatusTwoAndNamesWhatIsWrong(t *testing.T) {
 		},
 		{[]string{"session", "create", "--database-url", "postgres://h/d", "--tenant", "", "--user", "", "--ttl", "0s"}, []string{"--tenant", "--user", "--ttl"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--cursor", "nonsense"}, []string{"--cursor"}},
+		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--topics", "activity,gossip"}, []string{"--topics", "gossip"}},
 		{[]string{"migrate", "up", "--database-url", "postgres://[x"}, []string{"--database-url"}},
 		{[]string{"attach", "t", "--database-url", "postgres://h/d", "--topic", "gossip", "--tenant-column", "x"}, []string{"--topic", "activity"}},
 	} {

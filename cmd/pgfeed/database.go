@@ -60,11 +60,22 @@ func (f databaseFlags) migratedPool(ctx context.Context) (*pgxpool.Pool, error) 
 	return pool, nil
 }
 
-func migrateUp(ctx context.Context, url string) (applied []string, err error) {
-	m, err := store.NewMigrator(url)
-	if err != nil {
-		return nil, err
+// migrate does something with the database's migrations.
+func (f databaseFlags) migrate(do func(*store.Migrator) error) error {
+	if err := checkURL("database-url", f.DatabaseURL); err != nil {
+		return err
 	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	return m.Up(ctx)
+	m, err := store.NewMigrator(f.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(m), m.Close())
+}
+
+func migrateUp(ctx context.Context, url string) (applied []string, err error) {
+	err = databaseFlags{url}.migrate(func(m *store.Migrator) (err error) {
+		applied, err = m.Up(ctx)
+		return err
+	})
+	return applied, err
 }

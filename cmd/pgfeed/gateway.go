@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,19 +47,15 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		return err
 	}
 	defer pool.Close()
-	if cfg.NotifyURL == "" {
-		cfg.NotifyURL = cfg.DatabaseURL
-	}
-	listener, err := store.NewListener(cfg.NotifyURL, pool, log)
+	live, err := newEngine(pool, cmp.Or(cfg.NotifyURL, cfg.DatabaseURL), gateway.Config{MaxReplay: cfg.MaxReplay, Logger: log})
 	if err != nil {
 		return err
 	}
-	source := store.NewLog(pool)
-	hub := gateway.NewHub(source, gateway.Config{MaxReplay: cfg.MaxReplay, Logger: log, Interest: listener.Want})
+	hub, listener := live.hub, live.listener
 	sessions := store.NewSessions(pool)
 	state := &readiness{pool: pool, hub: hub, listener: listener}
 	options := httpapi.Options{
-		Hub: hub, Log: source, Notifications: store.NewNotifications(pool),
+		Hub: hub, Log: live.log, Notifications: store.NewNotifications(pool),
 		Verifier: auth.SessionToken{Cookie: cfg.Cookie, Lookup: sessions.Lookup, Unknown: gateway.ErrNotFound},
 		Ready:    state.check, Stream: cfg.Stream, Logger: log, Page: cfg.Page,
 	}
@@ -83,12 +80,8 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 	}
 
 	// The hub and the listener go on while streams drain.
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer stop()
-	wg.Go(func() { hub.Run(background) })
-	wg.Go(func() { listener.Run(background, hub) })
+	background := context.WithoutCancel(ctx)
+	defer live.start(background)()
 	go func() { failed <- server.Serve(public) }()
 	log.Info("serving", "http", public.Addr().String(), "admin", cfg.AdminAddr)
 	if cfg.Started != nil {

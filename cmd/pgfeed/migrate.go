@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -20,9 +19,6 @@ type migrateUpCmd struct{ databaseFlags }
 
 // Run applies migrations.
 func (c migrateUpCmd) Run(ctx context.Context, io streams) error {
-	if err := checkURL("database-url", c.DatabaseURL); err != nil {
-		return err
-	}
 	applied, err := migrateUp(ctx, c.DatabaseURL)
 	if err != nil {
 		return err
@@ -40,7 +36,7 @@ type migrateDownCmd struct{ databaseFlags }
 
 // Run takes one migration back.
 func (c migrateDownCmd) Run(ctx context.Context, io streams) error {
-	return c.with(func(m *store.Migrator) error {
+	return c.migrate(func(m *store.Migrator) error {
 		name, err := m.Down(ctx)
 		if err != nil {
 			return err
@@ -58,7 +54,7 @@ type migrateStatusCmd struct{ databaseFlags }
 
 // Run lists migrations.
 func (c migrateStatusCmd) Run(ctx context.Context, io streams) error {
-	return c.with(func(m *store.Migrator) error {
+	return c.migrate(func(m *store.Migrator) error {
 		list, err := m.Status(ctx)
 		if err != nil {
 			return err
@@ -73,15 +69,4 @@ func (c migrateStatusCmd) Run(ctx context.Context, io streams) error {
 		}
 		return w.Flush()
 	})
-}
-
-func (f databaseFlags) with(do func(*store.Migrator) error) error {
-	if err := checkURL("database-url", f.DatabaseURL); err != nil {
-		return err
-	}
-	m, err := store.NewMigrator(f.DatabaseURL)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(m), m.Close())
 }

@@ -2,17 +2,16 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/pgfeed/pgfeed/gateway"
-	"github.com/pgfeed/pgfeed/store"
 )
 
 type tailCmd struct {
@@ -20,7 +19,7 @@ type tailCmd struct {
 	NotifyDatabaseURL string   `placeholder:"URL" help:"Direct connection for LISTEN, where --database-url goes through a pooler. Default: --database-url."`
 	Tenant            string   `required:"" help:"Tenant whose events are printed."`
 	User              string   `help:"Only what this user may see. Default: everything in the tenant."`
-	Topics            []string `default:"activity,notification" help:"Topics, separated by commas."`
+	Topics            []string `default:"activity,notification" enum:"activity,notification" help:"Topics, separated by commas."`
 	Cursor            string   `help:"Go on from here: the 'cursor' of the last line that was taken in. Default: from now."`
 	Count             int      `help:"Stop after that many events; 0: never."`
 }
@@ -42,24 +41,14 @@ func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
 		return err
 	}
 	defer pool.Close()
-	notify := c.NotifyDatabaseURL
-	if notify == "" {
-		notify = c.DatabaseURL
-	}
-	listener, err := store.NewListener(notify, pool, log)
+	live, err := newEngine(pool, cmp.Or(c.NotifyDatabaseURL, c.DatabaseURL), gateway.Config{Logger: log})
 	if err != nil {
 		return usageError{fmt.Errorf("--notify-database-url: %w", err)}
 	}
-	hub := gateway.NewHub(store.NewLog(pool), gateway.Config{Logger: slog.New(slog.DiscardHandler), Interest: listener.Want})
-	background, stop := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer stop()
-	wg.Go(func() { hub.Run(background) })
-	wg.Go(func() { listener.Run(background, hub) })
+	defer live.start(ctx)()
 
 	id := gateway.Identity{Tenant: c.Tenant, User: c.User, Operator: c.User == ""}
-	s, err := joinWhenReady(ctx, hub, id, c.Topics, c.Cursor)
+	s, err := joinWhenReady(ctx, live.hub, id, c.Topics, c.Cursor)
 	if err != nil {
 		return err
 	}
@@ -94,13 +83,13 @@ func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
 			return nil
 		case <-s.Ready():
 		}
-		messages, last := s.Take()
+		messages, closed := s.Take()
 		for _, m := range messages {
 			if err = emit(m); err != nil {
 				break
 			}
 		}
-		if last && err == nil {
+		if closed != "" && err == nil {
 			return errors.New("events come faster than they are taken: go on from the last cursor")
 		}
 	}

@@ -31,11 +31,12 @@ func AppendMessage(buf []byte, m gateway.Message) []byte {
 	return append(buf, '\n')
 }
 
-// AppendRetry appends the time after which a client reconnects, in whole milliseconds.
+// AppendRetry appends the line that says after which time a client reconnects, in whole milliseconds. It stands in a frame, or
+// before a blank line.
 func AppendRetry(buf []byte, d time.Duration) []byte {
 	buf = append(buf, "retry: "...)
 	buf = strconv.AppendInt(buf, d.Milliseconds(), 10)
-	return append(buf, "\n\n"...)
+	return append(buf, '\n')
 }
 
 // keepAlive is a comment: it keeps proxies from cutting a silent connection, and scripts don't see it.

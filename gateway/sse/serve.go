@@ -54,9 +54,7 @@ func Serve(ctx context.Context, w http.ResponseWriter, s *gateway.Subscriber, o 
 	if err != nil {
 		return fmt.Errorf("encode hello: %w", err)
 	}
-	// hello's frame carries retry as well.
-	c.buf = append(c.buf, "retry: "...)
-	c.buf = fmt.Appendf(c.buf, "%d\n", o.Retry.Milliseconds())
+	c.buf = AppendRetry(c.buf, o.Retry)
 	c.buf = AppendMessage(c.buf, s.Hello(data))
 	if err := c.flush(); err != nil {
 		return err
@@ -83,18 +81,18 @@ func (c *stream) live(ctx context.Context, s *gateway.Subscriber, o Options) err
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-s.Ready():
-			messages, last := s.Take()
+			messages, closed := s.Take()
 			if len(messages) == 0 {
 				continue
 			}
-			if last && string(messages[len(messages)-1].Data) == drainData {
+			if closed == gateway.CloseDrain {
 				// Each client its own time, or all of them would be back at once.
-				c.buf = AppendRetry(c.buf, o.Retry+rand.N(o.DrainRetry)) //nolint:gosec // jitter
+				c.buf = append(AppendRetry(c.buf, o.Retry+rand.N(o.DrainRetry)), '\n') //nolint:gosec // jitter
 			}
 			for _, m := range messages {
 				c.buf = AppendMessage(c.buf, m)
 			}
-			if err := c.flush(); err != nil || last {
+			if err := c.flush(); err != nil || closed != "" {
 				return err
 			}
 			silence.Reset(o.KeepAlive)
@@ -109,8 +107,6 @@ func (c *stream) live(ctx context.Context, s *gateway.Subscriber, o Options) err
 		}
 	}
 }
-
-const drainData = `{"reason":"` + string(gateway.CloseDrain) + `"}`
 
 // stream is the response being written.
 type stream struct {

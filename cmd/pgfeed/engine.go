@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/store"
+)
+
+// engine is a hub with the log that it reads and the listener that sends it hints.
+type engine struct {
+	log      *store.Log
+	listener *store.Listener
+	hub      *gateway.Hub
+}
+
+// newEngine wires the three. notifyURL is a direct connection; cfg's Interest is set here.
+func newEngine(pool *pgxpool.Pool, notifyURL string, cfg gateway.Config) (engine, error) {
+	listener, err := store.NewListener(notifyURL, pool, cfg.Logger)
+	if err != nil {
+		return engine{}, err
+	}
+	cfg.Interest = listener.Want
+	log := store.NewLog(pool)
+	return engine{log, listener, gateway.NewHub(log, cfg)}, nil
+}
+
+// start runs hub and listener until stop is called, which waits for both.
+func (e engine) start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { e.hub.Run(ctx) })
+	wg.Go(func() { e.listener.Run(ctx, e.hub) })
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}

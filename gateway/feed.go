@@ -32,16 +32,17 @@ func (f *feed) position(base Position) (Cursor, bool) {
 	return c, true
 }
 
-// dispatch queues an event for every subscriber that may see it. The envelope and the usual cursor are encoded once.
-func (f *feed) dispatch(h *Hub, e Event) {
+// dispatch queues an event for every subscriber that may see it. The envelope and the usual cursor are encoded once. It is
+// false where the event was dispatched before.
+func (f *feed) dispatch(h *Hub, e Event) bool {
 	if _, sent := f.ahead[e.Seq]; sent || h.at.Snapshot.Sees(e.Stamp) {
-		return
+		return false
 	}
 	f.ahead[e.Seq] = e.Stamp
 	data, err := e.Envelope()
 	if err != nil {
 		h.log.Error("event can't be encoded", "tenant", e.Tenant, "error", err)
-		return
+		return true
 	}
 	m := Message{Name: e.Name, Data: data, Cursor: f.cursorText(h.at)}
 	for s := range f.subscribers {
@@ -60,6 +61,7 @@ func (f *feed) dispatch(h *Hub, e Event) {
 			s.push(own)
 		}
 	}
+	return true
 }
 
 func (f *feed) cursorText(base Position) string {

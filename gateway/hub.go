@@ -54,6 +54,8 @@ type Hub struct {
 	source Log
 	wake   chan time.Duration
 
+	counters counters
+
 	mu       sync.Mutex
 	known    bool     // at is set
 	at       Position // the gateway's own cursor
@@ -121,6 +123,7 @@ func (h *Hub) register(s *Subscriber) error {
 		h.cfg.Interest(f.tenant, true)
 	}
 	f.subscribers[s] = struct{}{}
+	h.counters.opened.Add(1)
 	return nil
 }
 
@@ -145,8 +148,8 @@ func (h *Hub) Hint(e *Event) {
 		return
 	}
 	h.mu.Lock()
-	if f := h.feeds[e.Tenant]; f != nil && h.known {
-		f.dispatch(h, *e)
+	if f := h.feeds[e.Tenant]; f != nil && h.known && f.dispatch(h, *e) {
+		h.counters.hinted.Add(1)
 	}
 	h.mu.Unlock()
 	h.Wake(h.cfg.HintDelay)

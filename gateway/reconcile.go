@@ -12,10 +12,14 @@ func (h *Hub) Run(ctx context.Context) {
 	const longest = 5 * time.Second
 	backoff := 100 * time.Millisecond
 	for ctx.Err() == nil {
-		if err := h.reconcile(ctx); err != nil {
+		begun := time.Now()
+		err := h.reconcile(ctx)
+		h.counters.readings.Observe(time.Since(begun))
+		if err != nil {
 			if ctx.Err() != nil {
 				return
 			}
+			h.counters.failed.Add(1)
 			h.setReadable(false)
 			wait := backoff/2 + rand.N(backoff) //nolint:gosec // jitter
 			backoff = min(2*backoff, longest)
@@ -97,8 +101,9 @@ func (h *Hub) reconcile(ctx context.Context) error {
 	}, func(e Event) error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if f := h.feeds[e.Tenant]; f != nil {
-			f.dispatch(h, e)
+		h.counters.rows.Add(1)
+		if f := h.feeds[e.Tenant]; f != nil && f.dispatch(h, e) {
+			h.counters.read.Add(1)
 		}
 		return nil
 	})
@@ -127,6 +132,7 @@ func (h *Hub) resetAll(now Position) {
 		clear(f.ahead)
 		for s := range f.subscribers {
 			s.held, s.from, s.overtaken = nil, nil, s.replaying
+			h.counters.reset(ResetEpoch)
 			s.push(Message{Name: MessageReset, Data: reasonData(ResetEpoch), Cursor: now.Cursor().String()})
 		}
 	}

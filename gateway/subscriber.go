@@ -95,6 +95,7 @@ func (s *Subscriber) Take() (messages []Message, closed CloseReason) {
 	messages, s.pending, s.bytes = s.pending, nil, 0
 	if s.closed != "" && !s.gone {
 		s.gone = true
+		s.hub.counters.bye(s.closed)
 		return append(messages, Message{Name: MessageBye, Data: reasonData(s.closed)}), s.closed
 	}
 	return messages, ""
@@ -137,6 +138,7 @@ const replayPage = 500
 func (s *Subscriber) Replay(ctx context.Context, emit func(Message) error) error {
 	h := s.hub
 	if s.Reset != "" {
+		h.counters.reset(s.Reset)
 		if err := emit(Message{Name: MessageReset, Data: reasonData(s.Reset), Cursor: s.Start.String()}); err != nil {
 			return err
 		}
@@ -144,6 +146,7 @@ func (s *Subscriber) Replay(ctx context.Context, emit func(Message) error) error
 	if !s.replaying { // only this goroutine ends it
 		return nil
 	}
+	h.counters.replays.Add(1)
 	at := s.Start
 	var to *Position
 	after, total := int64(0), 0
@@ -172,10 +175,12 @@ func (s *Subscriber) Replay(ctx context.Context, emit func(Message) error) error
 			if len(at.Ahead) <= maxAheadInCursor {
 				m.Cursor = at.String()
 			}
+			h.counters.replayed.Add(1)
 			return emit(m)
 		})
 		switch {
 		case err == errOverflow: //nolint:errorlint // it is passed through as it is
+			h.counters.reset(ResetOverflow)
 			if err := emit(Message{Name: MessageReset, Data: reasonData(ResetOverflow), Cursor: to.Cursor().String()}); err != nil {
 				return err
 			}

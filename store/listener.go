@@ -43,6 +43,8 @@ type Listener struct {
 	changed chan struct{}
 	echo    chan uint64
 
+	counters listenerCounters
+
 	mu      sync.Mutex
 	wanted  map[string]string // channel → tenant
 	conn    *pgx.Conn
@@ -130,6 +132,7 @@ func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.counters.connects.Add(1)
 	l.mu.Lock()
 	l.conn = conn
 	l.mu.Unlock()
@@ -208,6 +211,11 @@ func (h tenantHandler) HandleNotification(_ context.Context, n *pgconn.Notificat
 		return nil // its last subscriber has just left
 	}
 	e, err := parseHint(tenant, n.Payload)
+	if e != nil {
+		h.l.counters.hintsEvent.Add(1)
+	} else {
+		h.l.counters.hintsBare.Add(1)
+	}
 	h.l.sink.Hint(e)
 	return err
 }
@@ -256,11 +264,17 @@ func (l *Listener) probe(ctx context.Context) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for number := uint64(1); ; number++ {
+		begun := time.Now()
 		err := l.poke(ctx, number)
 		if ctx.Err() != nil {
 			return
 		}
 		heard := err == nil
+		if heard {
+			l.counters.probes.Observe(time.Since(begun))
+		} else {
+			l.counters.probesFailed.Add(1)
+		}
 		l.mu.Lock()
 		if heard != l.heard {
 			l.log.Info("listener probe", "hears", heard, "error", err)

@@ -14,9 +14,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/pgfeed/pgfeed/gateway"
 	"github.com/pgfeed/pgfeed/gateway/auth"
@@ -53,11 +50,14 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 	}
 	hub, listener := live.hub, live.listener
 	sessions := store.NewSessions(pool)
+	cfg.Stream.Counters = &sse.Counters{}
+	figures := newMetrics(metricParts{hub, cfg.Stream.Counters, listener, pool, store.NewGauge(pool)})
 	state := &readiness{pool: pool, hub: hub, listener: listener}
 	options := httpapi.Options{
 		Hub: hub, Log: live.log, Notifications: store.NewNotifications(pool),
 		Verifier: auth.SessionToken{Cookie: cfg.Cookie, Lookup: sessions.Lookup, Unknown: gateway.ErrNotFound},
 		Ready:    state.check, Stream: cfg.Stream, Logger: log, Page: cfg.Page,
+		Observe: figures.observe,
 	}
 	if cfg.Demo != nil {
 		options.Demo = cfg.Demo(pool)
@@ -70,12 +70,14 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 	server := newServer(httpapi.New(options), log)
 	failed := make(chan error, 2)
 	var admin *http.Server
+	adminAddr := ""
 	if cfg.AdminAddr != "" {
 		adminListener, err := net.Listen("tcp", cfg.AdminAddr)
 		if err != nil {
 			return errors.Join(fmt.Errorf("--admin-addr: %w", err), public.Close())
 		}
-		admin = newServer(adminHandler(hub, listener), log)
+		adminAddr = adminListener.Addr().String()
+		admin = newServer(adminHandler(figures), log)
 		go func() { failed <- admin.Serve(adminListener) }()
 	}
 
@@ -83,7 +85,7 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 	background := context.WithoutCancel(ctx)
 	defer live.start(background)()
 	go func() { failed <- server.Serve(public) }()
-	log.Info("serving", "http", public.Addr().String(), "admin", cfg.AdminAddr)
+	log.Info("serving", "http", public.Addr().String(), "admin", adminAddr)
 	if cfg.Started != nil {
 		cfg.Started(public.Addr())
 	}
@@ -152,25 +154,9 @@ func (r *readiness) check(ctx context.Context) (degraded []string, err error) {
 	return degraded, nil
 }
 
-func adminHandler(hub *gateway.Hub, listener *store.Listener) http.Handler {
-	registry := prometheus.NewRegistry()
-	truth := func(b bool) float64 {
-		if b {
-			return 1
-		}
-		return 0
-	}
-	registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pgfeed_subscribers", Help: "Open streams."},
-			func() float64 { return float64(hub.Subscribers()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pgfeed_log_readable", Help: "1 while the log can be read."},
-			func() float64 { return truth(hub.Readable()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pgfeed_listener_hears", Help: "1 while the listener's probes come back."},
-			func() float64 { return truth(listener.Hears()) }),
-	)
+func adminHandler(m *metrics) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", m.handler())
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)

@@ -77,8 +77,9 @@ func session(t *testing.T, pool *pgxpool.Pool, tenant, user string) (token strin
 
 // testGateway is `pgfeed serve`, run in this process.
 type testGateway struct {
-	URL  string
-	stop func() int
+	URL   string
+	Admin string // empty without --admin-addr
+	stop  func() int
 }
 
 // startGateway runs `pgfeed serve` and waits until it listens; its database may be away.
@@ -92,15 +93,16 @@ func startGateway(t *testing.T, databaseURL string, flags ...string) *testGatewa
 		exited <- run(ctx, args, streams{io.Discard, w})
 		_ = w.Close()
 	}()
-	addr := make(chan string, 1)
+	type addresses struct{ Msg, HTTP, Admin string }
+	addr := make(chan addresses, 1)
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
 		lines := bufio.NewScanner(logs)
 		for lines.Scan() {
-			var line struct{ Msg, HTTP string }
+			var line addresses
 			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
-				addr <- line.HTTP
+				addr <- line
 			}
 		}
 	}()
@@ -113,7 +115,7 @@ func startGateway(t *testing.T, databaseURL string, flags ...string) *testGatewa
 	t.Cleanup(func() { stop() })
 	select {
 	case a := <-addr:
-		return &testGateway{URL: "http://" + a, stop: stop}
+		return &testGateway{URL: "http://" + a.HTTP, Admin: "http://" + a.Admin, stop: stop}
 	case code := <-exited:
 		exited <- code
 		t.Fatalf("pgfeed serve ended with status %d", code)

@@ -30,7 +30,7 @@ type Demo interface {
 	Insert(ctx context.Context, id gateway.Identity, description string) (rowID string, err error)
 }
 
-// Options are what the routes work with. All are required but Page and Demo.
+// Options are what the routes work with. All are required but Page, Demo and Observe.
 type Options struct {
 	Hub           *gateway.Hub
 	Log           gateway.Log
@@ -41,6 +41,15 @@ type Options struct {
 	Logger        *slog.Logger
 	Page          fs.FS // the web page, served at /
 	Demo          Demo
+	Observe       func(Observation) // told of every request that was answered; nil: nobody is
+}
+
+// Observation is one request that was answered. Its route is the pattern, never the path: paths have no end.
+type Observation struct {
+	Method, Route string
+	Status        int
+	Stream        bool // the answer is a stream: Took is the stream's life
+	Took          time.Duration
 }
 
 type api struct {
@@ -54,7 +63,7 @@ func New(o Options) http.Handler {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = a.handleError
-	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{DisableStackAll: true, LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
+	e.Use(a.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{DisableStackAll: true, LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
 		a.log.Error("panic", "path", c.Path(), "error", err, "stack", string(stack))
 		return newProblem(http.StatusInternalServerError, "an error in the gateway; its log has more")
 	}}), middleware.RequestID(), middleware.BodyLimit("64K"), securityHeaders)

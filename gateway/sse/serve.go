@@ -19,6 +19,7 @@ type Options struct {
 	WriteTimeout time.Duration // for one write to be taken by the kernel; 10s
 	Retry        time.Duration // what clients are told to wait before they reconnect; 1s
 	DrainRetry   time.Duration // upper end of what they are told when the gateway drains; 5s
+	Counters     *Counters     // where to count what is written; nowhere
 }
 
 func (o Options) withDefaults() Options {
@@ -49,18 +50,18 @@ type hello struct {
 // the context's error.
 func Serve(ctx context.Context, w http.ResponseWriter, s *gateway.Subscriber, o Options) error {
 	o = o.withDefaults()
-	c := &stream{w: w, rc: http.NewResponseController(w), timeout: o.WriteTimeout}
+	c := &stream{w: w, rc: http.NewResponseController(w), timeout: o.WriteTimeout, counters: o.Counters}
 	data, err := json.Marshal(hello{s.Identity.Tenant, s.Identity.User, int(o.Heartbeat.Seconds()), s.Start.String()})
 	if err != nil {
 		return fmt.Errorf("encode hello: %w", err)
 	}
 	c.buf = AppendRetry(c.buf, o.Retry)
-	c.buf = AppendMessage(c.buf, s.Hello(data))
+	c.add(s.Hello(data))
 	if err := c.flush(); err != nil {
 		return err
 	}
 	if err := s.Replay(ctx, func(m gateway.Message) error {
-		c.buf = AppendMessage(c.buf, m)
+		c.add(m)
 		return c.flushAbove(64 << 10)
 	}); err != nil {
 		return fmt.Errorf("replay: %w", err)
@@ -90,7 +91,7 @@ func (c *stream) live(ctx context.Context, s *gateway.Subscriber, o Options) err
 				c.buf = append(AppendRetry(c.buf, o.Retry+rand.N(o.DrainRetry)), '\n') //nolint:gosec // jitter
 			}
 			for _, m := range messages {
-				c.buf = AppendMessage(c.buf, m)
+				c.add(m)
 			}
 			if err := c.flush(); err != nil || closed != "" {
 				return err
@@ -114,6 +115,16 @@ type stream struct {
 	rc      *http.ResponseController
 	timeout time.Duration
 	buf     []byte
+
+	counters *Counters
+	events   int // in buf
+}
+
+func (c *stream) add(m gateway.Message) {
+	c.buf = AppendMessage(c.buf, m)
+	if isEvent(m) {
+		c.events++
+	}
 }
 
 func (c *stream) flushAbove(size int) error {
@@ -136,6 +147,8 @@ func (c *stream) flush() error {
 	if err := c.rc.Flush(); err != nil {
 		return fmt.Errorf("write to the peer: %w", err)
 	}
+	c.counters.Wrote(c.events, len(c.buf))
+	c.events = 0
 	if cap(c.buf) > 64<<10 { // a burst is over: give its memory back
 		c.buf = nil
 	} else {

@@ -1,0 +1,77 @@
+package gateway
+
+import "sync/atomic"
+
+// Stats are a hub's figures at one moment. Those that count have counted since the hub was made.
+type Stats struct {
+	Connections int    // open streams
+	Tenants     int    // tenants with an open stream
+	Opened      uint64 // streams that were opened
+
+	Hinted uint64 // events that a hint brought
+	Read   uint64 // events that reading the log brought, because no hint had
+
+	Replays  uint64 // resumptions that read the log for a client
+	Replayed uint64 // events sent in them
+	Resets   map[ResetReason]uint64
+	Byes     map[CloseReason]uint64
+
+	Readings       HistogramStats // of the log by the hub itself, and how long each took
+	ReadingsFailed uint64
+	Rows           uint64 // events in those readings, whether a hint had brought them or not
+	Readable       bool   // the last reading succeeded
+}
+
+// counters is where the hub's parts count.
+type counters struct {
+	opened, hinted, read, replays, replayed, failed, rows atomic.Uint64
+
+	readings Histogram
+	resets   [4]atomic.Uint64 // in the order of resetReasons
+	byes     [3]atomic.Uint64 // in the order of closeReasons
+}
+
+var (
+	resetReasons = [...]ResetReason{ResetExpired, ResetEpoch, ResetInvalid, ResetOverflow}
+	closeReasons = [...]CloseReason{CloseSession, CloseDrain, CloseSlow}
+)
+
+func (c *counters) reset(reason ResetReason) {
+	for i, r := range resetReasons {
+		if r == reason {
+			c.resets[i].Add(1)
+		}
+	}
+}
+
+func (c *counters) bye(reason CloseReason) {
+	for i, r := range closeReasons {
+		if r == reason {
+			c.byes[i].Add(1)
+		}
+	}
+}
+
+// Stats gives the hub's figures.
+func (h *Hub) Stats() Stats {
+	c := &h.counters
+	s := Stats{
+		Opened: c.opened.Load(), Hinted: c.hinted.Load(), Read: c.read.Load(),
+		Replays: c.replays.Load(), Replayed: c.replayed.Load(),
+		Readings: c.readings.Stats(), ReadingsFailed: c.failed.Load(), Rows: c.rows.Load(),
+		Resets: map[ResetReason]uint64{}, Byes: map[CloseReason]uint64{},
+	}
+	for i, r := range resetReasons {
+		s.Resets[r] = c.resets[i].Load()
+	}
+	for i, r := range closeReasons {
+		s.Byes[r] = c.byes[i].Load()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.Tenants, s.Readable = len(h.feeds), h.readable
+	for _, f := range h.feeds {
+		s.Connections += len(f.subscribers)
+	}
+	return s
+}

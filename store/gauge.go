@@ -1,0 +1,63 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	gaugeTimeout = 2 * time.Second
+	gaugeFresh   = 10 * time.Second
+)
+
+// Gauge reads figures of the database for metrics: one short query, at most every ten seconds, however often it is asked.
+type Gauge struct {
+	pool *pgxpool.Pool
+
+	mu   sync.Mutex
+	last Reading
+	at   time.Time
+}
+
+// Reading is what a Gauge has read. With Err set, the database didn't answer and the rest says nothing.
+type Reading struct {
+	QueueUsage        float64 // part of the NOTIFY queue that is in use, 0 to 1
+	LogBytes          int64
+	OldestTransaction time.Duration // age of the oldest open transaction of this database
+	Busy              bool          // hints are off, since gateways read the log anyway
+	Err               error
+}
+
+// NewGauge makes a gauge over a pool that the caller closes.
+func NewGauge(pool *pgxpool.Pool) *Gauge { return &Gauge{pool: pool} }
+
+const gaugeSQL = `
+select pg_notification_queue_usage(),
+       (select coalesce(sum(pg_total_relation_size(r)), 0)::bigint
+          from (select 'pgfeed.events'::regclass union all select inhrelid from pg_inherits where inhparent = 'pgfeed.events'::regclass) log(r)),
+       (select coalesce(extract(epoch from clock_timestamp() - min(xact_start)), 0)::float8 from pg_stat_activity
+         where datname = current_database() and backend_xid is not null),
+       (select busy_until > clock_timestamp() from pgfeed.state)`
+
+// Read gives the figures; they are up to ten seconds old. It waits no longer than two seconds for the database.
+func (g *Gauge) Read() Reading {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if time.Since(g.at) < gaugeFresh && g.last.Err == nil {
+		return g.last
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), gaugeTimeout)
+	defer cancel()
+	var r Reading
+	var oldest float64
+	if err := g.pool.QueryRow(ctx, gaugeSQL).Scan(&r.QueueUsage, &r.LogBytes, &oldest, &r.Busy); err != nil {
+		r = Reading{Err: fmt.Errorf("read the database's figures: %w", err)}
+	}
+	r.OldestTransaction = time.Duration(oldest * float64(time.Second))
+	g.last, g.at = r, time.Now()
+	return r
+}

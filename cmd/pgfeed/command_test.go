@@ -22,6 +22,11 @@ func TestWrongUsageIsStatusTwoAndNamesWhatIsWrong(t *testing.T) {
 			[]string{"serve", "--database-url", "mysql://x", "--http-addr", "8080", "--heartbeat", "0s", "--drain-window=-1s"},
 			[]string{"--database-url", "--http-addr", "--heartbeat", "--drain-window"},
 		},
+		{
+			[]string{"demo", "--database-url", "mysql://x", "--data-dir", "x", "--pace", "0s", "--drain-window=-1s"},
+			[]string{"--database-url", "--data-dir", "--pace", "--drain-window"},
+		},
+		{[]string{"health", "--url", "nonsense", "--timeout", "0s"}, []string{"--url", "--timeout"}},
 		{[]string{"session", "create", "--database-url", "postgres://h/d", "--tenant", "", "--user", "", "--ttl", "0s"}, []string{"--tenant", "--user", "--ttl"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--cursor", "nonsense"}, []string{"--cursor"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--topics", "activity,gossip"}, []string{"--topics", "gossip"}},
@@ -53,7 +58,7 @@ func TestAnUnreachableOrUnmigratedDatabaseIsStatusOneAndSaysWhatToDo(t *testing.
 }
 
 func TestHelpTeaches(t *testing.T) {
-	for _, c := range []string{"", "demo", "serve", "migrate", "attach", "detach", "session", "tail"} {
+	for _, c := range []string{"", "demo", "serve", "migrate", "attach", "detach", "session", "tail", "health"} {
 		args := append(strings.Fields(c), "--help")
 		code, out, _ := command(t, args...)
 		if code != 0 || len(out) < 200 {

@@ -21,31 +21,69 @@ import (
 )
 
 type demoCmd struct {
-	HTTPAddr string        `default:"127.0.0.1:8080" help:"Address of the page. Anyone who reaches it can log in: keep it on this machine."`
-	DataDir  string        `placeholder:"DIR" help:"Where the demo's database is kept. Default: a temporary directory, removed at the end."`
-	Pace     time.Duration `default:"3s" help:"Average time between two activities."`
-	Replay   bool          `default:"true" negatable:"" help:"Insert activities made from real webhooks, one after another."`
+	HTTPAddr    string        `default:"127.0.0.1:8080" help:"Address of the page. Anyone who reaches it can log in: keep it on this machine."`
+	AdminAddr   string        `help:"Address of /metrics and /debug/pprof, such as 127.0.0.1:9090. Default: none."`
+	DatabaseURL string        `placeholder:"URL" help:"Use this Postgres, which several demos may share; missing tables are created. Default: start one of the demo's own."`
+	DataDir     string        `placeholder:"DIR" help:"Where the demo's own database is kept. Default: a temporary directory, removed at the end."`
+	Pace        time.Duration `default:"3s" help:"Average time between two activities."`
+	Replay      bool          `default:"true" negatable:"" help:"Insert activities made from real webhooks, one after another; of demos that share a database one does."`
+	DrainWindow time.Duration `default:"0s" help:"On SIGTERM, time over which streams are closed one by one."`
 }
 
-// Run starts everything and stops it again.
-func (c demoCmd) Run(ctx context.Context, io streams, log *slog.Logger) (err error) {
+// validate gives all that is wrong with the settings, at once.
+func (c demoCmd) validate() error {
+	var wrong error
+	add := func(err error) { wrong = errors.Join(wrong, err) }
 	if c.Pace <= 0 {
-		return usageError{fmt.Errorf("--pace must be more than zero, not %v", c.Pace)}
+		add(fmt.Errorf("--pace must be more than zero, not %v", c.Pace))
+	}
+	if c.DrainWindow < 0 {
+		add(fmt.Errorf("--drain-window can't be negative: %v", c.DrainWindow))
+	}
+	if c.DatabaseURL != "" {
+		add(checkURL("database-url", c.DatabaseURL))
+		if c.DataDir != "" {
+			add(errors.New("--data-dir: only for a database of the demo's own, without --database-url"))
+		}
+	}
+	if wrong != nil {
+		return usageError{wrong}
+	}
+	return nil
+}
+
+// database gives the URL of a migrated database, and what stops it again.
+func (c demoCmd) database(ctx context.Context, io streams, log *slog.Logger) (url string, stop func() error, err error) {
+	if c.DatabaseURL != "" {
+		return c.DatabaseURL, func() error { return nil }, migrateWaiting(ctx, c.DatabaseURL, log)
 	}
 	_, _ = fmt.Fprintln(io.err, "Starting a Postgres of the demo's own …")
 	server, err := pgserver.Open(ctx, pgserver.Options{DataDir: c.DataDir, Logger: log, Settings: map[string]string{"fsync": "off"}})
 	if err != nil {
-		return fmt.Errorf("demo: %w", err)
+		return "", nil, fmt.Errorf("demo: %w", err)
 	}
-	defer func() {
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	stop = func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
-		err = errors.Join(err, server.Stop(stop))
-	}()
-	url := server.URL("postgres")
+		return server.Stop(ctx)
+	}
+	url = server.URL("postgres")
 	if _, err := migrateUp(ctx, url); err != nil {
+		return "", nil, errors.Join(err, stop())
+	}
+	return url, stop, nil
+}
+
+// Run starts everything and stops it again.
+func (c demoCmd) Run(ctx context.Context, io streams, log *slog.Logger) (err error) {
+	if err := c.validate(); err != nil {
 		return err
 	}
+	url, stop, err := c.database(ctx, io, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	pool, err := store.NewPool(url)
 	if err != nil {
 		return err
@@ -56,16 +94,19 @@ func (c demoCmd) Run(ctx context.Context, io streams, log *slog.Logger) (err err
 	if c.Replay {
 		player := demodata.Player{DB: pool, Pace: c.Pace, Tenants: demodata.Tenants(), Logger: log}
 		wg.Go(func() {
-			if err := player.Run(ctx); err != nil && ctx.Err() == nil {
+			if err := demodata.Alone(ctx, pool, player.Run); err != nil && ctx.Err() == nil {
 				log.Error("replay of activities ended", "error", err)
 			}
 		})
 	}
 	return runGateway(ctx, gatewayConfig{
-		DatabaseURL: url, HTTPAddr: c.HTTPAddr, Cookie: "pgfeed_session", Page: web.Dist(),
+		DatabaseURL: url, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr, Cookie: "pgfeed_session", Page: web.Dist(), DrainWindow: c.DrainWindow,
 		Demo: func(pool *pgxpool.Pool) httpapi.Demo { return demo{pool} },
 		Started: func(addr net.Addr) {
-			_, _ = fmt.Fprintf(io.out, "database: %s\nhttp://%s\n", url, addr)
+			if c.DatabaseURL == "" { // another's may hold a password
+				_, _ = fmt.Fprintln(io.out, "database:", url)
+			}
+			_, _ = fmt.Fprintf(io.out, "http://%s\n", addr)
 			_, _ = fmt.Fprintln(io.err, "Open the address in a browser. Ctrl-C stops everything.")
 		},
 	}, log)

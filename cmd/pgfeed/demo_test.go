@@ -8,9 +8,12 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
+	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
 func TestTheDemoPlaysActivitiesToWhoeverLogsIn(t *testing.T) {
@@ -63,6 +66,56 @@ func TestTheDemoPlaysActivitiesToWhoeverLogsIn(t *testing.T) {
 	if status, body := g.do(t, http.MethodPost, "/demo/login", ""); status != http.StatusBadRequest {
 		t.Errorf("login as nobody: %d %s", status, body)
 	}
+}
+
+func TestDemosThatShareADatabasePlayItOnce(t *testing.T) {
+	noLeaks(t)
+	url := storetest.Database(t)
+	pool := migrated(t, url)
+	start := func() (stop func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		exited := make(chan int, 1)
+		go func() {
+			exited <- run(ctx, []string{"demo", "--http-addr", "127.0.0.1:0", "--pace", "1ms", "--database-url", url}, streams{io.Discard, io.Discard})
+		}()
+		return sync.OnceFunc(func() {
+			cancel()
+			if code := <-exited; code != 0 {
+				t.Errorf("exit status %d", code)
+			}
+		})
+	}
+	rows := func() (n int) {
+		if err := pool.QueryRow(t.Context(), `select count(*) from "activityLogs"`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	players := func() (n int) {
+		if err := pool.QueryRow(t.Context(), `select count(*) from pg_locks where locktype = 'advisory' and granted
+			and database = (select oid from pg_database where datname = current_database())`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	until := func(what string, done func() bool) {
+		for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) { // between two questions
+			if time.Now().After(deadline) {
+				t.Fatal("waited in vain until ", what)
+			}
+		}
+	}
+	first := start()
+	defer first()
+	until("the first plays", func() bool { return rows() > 3 })
+	second := start()
+	defer second()
+	if n := players(); n != 1 {
+		t.Errorf("%d of two demos play", n)
+	}
+	first()
+	n := rows()
+	until("the second has taken over", func() bool { return rows() > n+3 })
 }
 
 // post sends JSON and decodes the answer, which must be a success.

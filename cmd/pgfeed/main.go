@@ -31,6 +31,7 @@ type cli struct {
 	Detach  detachCmd  `cmd:"" help:"Stop publishing a table."`
 	Session sessionCmd `cmd:"" help:"Make, revoke or list session tokens of the table \"sessions\"."`
 	Tail    tailCmd    `cmd:"" help:"Print a tenant's events as JSON lines, as they are committed."`
+	Health  healthCmd  `cmd:"" help:"Ask a gateway whether it is ready; the exit status is the answer. For health checks of containers."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -60,6 +60,7 @@ type Hub struct {
 	known    bool     // at is set
 	at       Position // the gateway's own cursor
 	feeds    map[string]*feed
+	sessions sessionIndex
 	readable bool // the last reading succeeded
 	draining bool
 }
@@ -67,15 +68,25 @@ type Hub struct {
 // NewHub makes a hub over a log. It does nothing until Run.
 func NewHub(source Log, cfg Config) *Hub {
 	cfg = cfg.withDefaults()
-	return &Hub{cfg: cfg, log: cfg.Logger, source: source, feeds: map[string]*feed{}, wake: make(chan time.Duration, 64)}
+	return &Hub{cfg: cfg, log: cfg.Logger, source: source, feeds: map[string]*feed{}, sessions: sessionIndex{}, wake: make(chan time.Duration, 64)}
+}
+
+// Request is what a subscriber joins with.
+type Request struct {
+	Identity Identity
+	Topics   []string
+	Cursor   string // where to go on from; empty: from now
+	// Release is called exactly once when the subscriber is over, which is also when Join fails; nil: nothing is called.
+	Release func()
 }
 
 // Join registers a subscriber. With a cursor it resumes there, else it starts now. The caller sends Hello, calls Replay,
 // then Take until the end, and Leave. The text of a cursor that can't be resumed from gives a subscriber with a Reset.
-func (h *Hub) Join(ctx context.Context, id Identity, topics []string, cursor string) (*Subscriber, error) {
-	s := &Subscriber{Identity: id, Topics: topics, hub: h, replaying: true, ready: make(chan struct{}, 1)}
+func (h *Hub) Join(ctx context.Context, r Request) (*Subscriber, error) {
+	s := &Subscriber{Identity: r.Identity, Topics: r.Topics, hub: h, release: r.Release, replaying: true, ready: make(chan struct{}, 1)}
 	// Registered before the log is looked at: what commits in between is held.
 	if err := h.register(s); err != nil {
+		s.released()
 		return nil, err
 	}
 	now, err := h.source.Position(ctx)
@@ -83,8 +94,8 @@ func (h *Hub) Join(ctx context.Context, id Identity, topics []string, cursor str
 		h.leave(s)
 		return nil, errors.Join(ErrUnavailable, err)
 	}
-	if cursor != "" {
-		if s.Start, s.Reset = Resume(cursor, now); s.Reset == "" {
+	if r.Cursor != "" {
+		if s.Start, s.Reset = Resume(r.Cursor, now); s.Reset == "" {
 			return s, nil
 		}
 	}
@@ -124,21 +135,34 @@ func (h *Hub) register(s *Subscriber) error {
 	}
 	f.subscribers[s] = struct{}{}
 	h.counters.opened.Add(1)
+	h.sessions.add(s)
 	return nil
 }
 
 func (h *Hub) leave(s *Subscriber) {
+	if h.unregister(s) {
+		s.released()
+	}
+}
+
+// unregister reports whether the subscriber was there.
+func (h *Hub) unregister(s *Subscriber) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := h.feeds[s.Identity.Tenant]
 	if f == nil {
-		return
+		return false
+	}
+	if _, there := f.subscribers[s]; !there {
+		return false
 	}
 	delete(f.subscribers, s)
+	h.sessions.remove(s)
 	if len(f.subscribers) == 0 {
 		delete(h.feeds, f.tenant)
 		h.cfg.Interest(f.tenant, false)
 	}
+	return true
 }
 
 // Hint takes what a notification said: an event, which is dispatched at once, or nil for "look into the log".

@@ -293,7 +293,7 @@ func (m *model) join(c *modelClient, g *modelGateway, cut float64) {
 	}
 	c.joining = true
 	defer func() { c.joining = false }()
-	s, err := g.hub.Join(context.Background(), Identity{Tenant: "t"}, []string{TopicActivity}, c.lastID)
+	s, err := g.hub.Join(context.Background(), Request{Identity: Identity{Tenant: "t"}, Topics: []string{TopicActivity}, Cursor: c.lastID})
 	if err != nil {
 		panic(err)
 	}

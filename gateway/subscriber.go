@@ -17,7 +17,8 @@ type Subscriber struct {
 	// Reset is why Start isn't the cursor that was asked for; empty when it is.
 	Reset ResetReason
 
-	hub *Hub
+	hub     *Hub
+	release func()
 
 	// Guarded by the hub's lock.
 	replaying bool
@@ -25,6 +26,8 @@ type Subscriber struct {
 	held      []held    // live events that came during the replay
 	heldBytes int
 	overtaken bool // the epoch changed while it was replaying
+	// Neighbours among the subscribers of one session.
+	previousOfSession, nextOfSession *Subscriber
 
 	mu      sync.Mutex
 	pending []Message
@@ -217,5 +220,11 @@ func (s *Subscriber) reader() *Reader {
 	return &Reader{Tenant: s.Identity.Tenant, User: s.Identity.User, Topics: s.Topics, Operator: s.Identity.Operator}
 }
 
-// Leave takes the subscriber out of its feed.
+// Leave takes the subscriber out of its feed. Once it has, it does nothing more.
 func (s *Subscriber) Leave() { s.hub.leave(s) }
+
+func (s *Subscriber) released() {
+	if s.release != nil {
+		s.release()
+	}
+}

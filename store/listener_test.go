@@ -119,7 +119,7 @@ func TestReadingTheLogDeliversWhatNoHintBrought(t *testing.T) {
 	})
 	var s *gateway.Subscriber
 	for s == nil { // until the first reading
-		s, _ = hub.Join(t.Context(), gateway.Identity{Tenant: "acme"}, []string{"activity"}, "")
+		s, _ = hub.Join(t.Context(), gateway.Request{Identity: gateway.Identity{Tenant: "acme"}, Topics: []string{"activity"}})
 	}
 	defer s.Leave()
 	if err := s.Replay(t.Context(), func(gateway.Message) error { return nil }); err != nil {

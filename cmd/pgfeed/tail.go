@@ -102,7 +102,7 @@ func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
 // joinWhenReady waits for the hub's first reading of the log.
 func joinWhenReady(ctx context.Context, hub *gateway.Hub, id gateway.Identity, topics []string, cursor string) (*gateway.Subscriber, error) {
 	for {
-		s, err := hub.Join(ctx, id, topics, cursor)
+		s, err := hub.Join(ctx, gateway.Request{Identity: id, Topics: topics, Cursor: cursor})
 		if !errors.Is(err, gateway.ErrUnavailable) {
 			return s, err
 		}

@@ -59,9 +59,16 @@ func before(c echo.Context) (int64, error) {
 	return n, nil
 }
 
+// releaseKey is where a middleware that counts streams leaves the func() to be called once when this one is over.
+const releaseKey = "release"
+
 func (a *api) stream(c echo.Context) error {
+	release, _ := c.Get(releaseKey).(func())
 	list, err := topics(c, allTopics)
 	if err != nil {
+		if release != nil {
+			release()
+		}
 		return err
 	}
 	r := c.Request()
@@ -72,7 +79,7 @@ func (a *api) stream(c echo.Context) error {
 	}
 	id := identity(c)
 	join, cancel := context.WithTimeout(r.Context(), callTimeout)
-	s, err := a.Hub.Join(join, id, list, cursor)
+	s, err := a.Hub.Join(join, gateway.Request{Identity: id, Topics: list, Cursor: cursor, Release: release})
 	cancel()
 	if err != nil {
 		return err

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+)
+
+// benchCmd measures pgfeed on the system at hand. Each benchmark is a file bench_NAME.go.
+type benchCmd struct{}
+
+// benchFlags are shared by all benchmarks.
+type benchFlags struct {
+	JSON bool `name:"json" help:"Print the report as JSON."`
+}
+
+// measure runs a benchmark and prints its report. What was measured until then is printed also when it was cut off.
+func (f benchFlags) measure(ctx context.Context, io streams, name string, run func(context.Context, *bench.Report, *bench.Progress) error) error {
+	report := bench.NewReport(name)
+	progress := bench.NewProgress(io.err)
+	err := run(ctx, report, progress)
+	progress.Done()
+	if len(report.Figures) > 0 {
+		if failed := report.Write(io.out, f.JSON); err == nil {
+			err = failed
+		}
+	}
+	return err
+}

@@ -11,11 +11,15 @@ export function backoffMs(failures: number, random: () => number): number {
   return Math.round(step * (1 - random() / 2));
 }
 
-/** Reads a Retry-After header (seconds or a date) as milliseconds from now; `null` where there is none. */
+/** No server is believed to want more patience than this, and timers overflow beyond 24 days. */
+const MOST_PATIENCE_MS = 3_600_000;
+
+/** Reads a Retry-After header (seconds or a date) as milliseconds from now, an hour at most; `null` where there is none. */
 export function retryAfterMs(response: Response, clock: Clock): number | null {
   const value = response.headers.get('Retry-After')?.trim();
   if (!value) return null;
-  if (/^[0-9]+$/.test(value)) return Number(value) * 1_000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? null : Math.max(0, at - clock.now());
+  const wait = /^[0-9]+$/.test(value)
+    ? Number(value) * 1_000
+    : Math.max(0, Date.parse(value) - clock.now());
+  return Number.isNaN(wait) ? null : Math.min(wait, MOST_PATIENCE_MS);
 }

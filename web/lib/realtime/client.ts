@@ -50,25 +50,69 @@ export interface Identity {
 }
 
 /**
- * The state of the connection. `retryAt` is the clock's time of the next attempt, `null` while one is under way.
+ * Something that the reader of the page should know about the connection. `text` is English; `code` is for
+ * applications that show it in another language.
+ */
+export interface ConnectionNotice {
+  readonly code: 'polling-fallback';
+  readonly text: string;
+}
+
+/**
+ * The state of the connection.
  *
  * - `connecting`: not connected yet, or cut off a moment ago and trying again.
- * - `live`: events arrive as they happen.
- * - `polling`: live updates don't get through; events are fetched now and then while it keeps trying.
- * - `offline`: the server can't be reached at all; it keeps trying.
- * - `unauthorized`: the session isn't valid. It has stopped; `connect` starts it again.
+ * - `live`: events arrive as they happen, since the clock's time `since`.
+ * - `polling`: events are fetched now and then. With a `notice` that is because live updates don't get through, and
+ *   it keeps trying for them.
+ * - `offline`: the server can't be reached at all, or the browser has no network; it keeps trying.
+ * - `unauthorized`: it has stopped; `connect` starts it again. `session`: the session isn't valid (any more).
+ *   `identity`: the server says that we are another user than before, because somebody else has logged in.
  * - `closed`: not started, or `disconnect` was called.
+ *
+ * `retryAt` is the clock's time of the next attempt to go live: `null` while one is under way, and where none is
+ * planned (polling without a notice). `pollAt` is that of the next poll: `null` while one is under way or none is planned.
  */
 export type ConnectionStatus =
   | { readonly state: 'connecting'; readonly retryAt: number | null }
   | { readonly state: 'live'; readonly since: number; readonly identity: Identity }
-  | { readonly state: 'polling'; readonly retryAt: number | null }
-  | { readonly state: 'offline'; readonly retryAt: number | null }
-  | { readonly state: 'unauthorized' }
+  | {
+      readonly state: 'polling';
+      readonly retryAt: number | null;
+      readonly pollAt: number | null;
+      readonly notice: ConnectionNotice | null;
+    }
+  | { readonly state: 'offline'; readonly retryAt: number | null; readonly pollAt: number | null }
+  | { readonly state: 'unauthorized'; readonly reason: 'session' | 'identity' }
   | { readonly state: 'closed' };
 
 /** The names of the states alone. */
 export type ConnectionState = ConnectionStatus['state'];
+
+/** How a client has fared since it was made. Times count from `connect` to `disconnect` or an invalid session. */
+export interface ConnectionStats {
+  /** Milliseconds for which it was started. */
+  readonly startedMs: number;
+  /** Of these, milliseconds for which it was live. */
+  readonly liveMs: number;
+  /** `liveMs / startedMs`; 1 before the first start. */
+  readonly uptime: number;
+  /** Attempts to go live that succeeded. */
+  readonly connections: number;
+  /** Attempts to go live that failed. */
+  readonly failures: number;
+  /** Live connections that ended although nobody here ended them. */
+  readonly cuts: number;
+  /** Connections that followed a cut. */
+  readonly reconnections: number;
+  /** Of these, the ones that the first attempt brought. */
+  readonly firstTryReconnections: number;
+  /** Events handed to listeners. */
+  readonly events: number;
+  /** Events that came again and were dropped. */
+  readonly duplicates: number;
+  readonly resets: number;
+}
 
 /**
  * Why the server couldn't go on from our cursor: it is older than what is kept (`expired`), belongs to another
@@ -110,4 +154,14 @@ export interface RealtimeClient {
    * what is reloaded after this call and what arrives leave no gap.
    */
   onReset(listener: (reason: ResetReason) => void): Unsubscribe;
+  /** Uptime, reconnections and counts up to now. */
+  stats(): ConnectionStats;
+  /**
+   * Whether what may happen only once for a person (toast, sound, desktop notification) should happen here. Of the
+   * tabs that share a connection exactly one says so: the visible one, else the one that holds the connection. A
+   * client that shares nothing always says so. Read it in the listener of an event.
+   */
+  readonly isPresenter: boolean;
+  /** Calls `listener` after each change of `isPresenter`. */
+  onPresenter(listener: (isPresenter: boolean) => void): Unsubscribe;
 }

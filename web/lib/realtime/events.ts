@@ -1,4 +1,4 @@
-import type { JsonObject, RealtimeEvent, ResetReason } from './client';
+import type { Identity, JsonObject, RealtimeEvent, ResetReason } from './client';
 
 /** Whether a decoded JSON value is an object. */
 export function isObject(value: unknown): value is JsonObject {
@@ -40,4 +40,11 @@ export function toId(value: unknown): string | null {
 /** The reason of a reset; an unknown one is as good as `invalid`, because the reader must reload all the same. */
 export function toResetReason(value: unknown): ResetReason {
   return value === 'expired' || value === 'epoch' || value === 'overflow' ? value : 'invalid';
+}
+
+/** Whom the server took us for; `null` where it doesn't say. */
+export function toIdentity(fields: JsonObject): Identity | null {
+  const tenant = toId(fields.tenant);
+  const user = toId(fields.user);
+  return tenant === null || user === null ? null : { tenant, user };
 }

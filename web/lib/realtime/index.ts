@@ -1,7 +1,9 @@
 export type {
   ActivityEvent,
   Channel,
+  ConnectionNotice,
   ConnectionState,
+  ConnectionStats,
   ConnectionStatus,
   ConnectOptions,
   EventListener,
@@ -23,4 +25,7 @@ export {
   type NotificationPage,
   type PageOptions,
 } from './rest';
-export { SSEClient, type SSEClientOptions, type Topic } from './sse-client';
+export type { ClientOptions, Topic } from './options';
+export type { Page, PageSignal } from './page';
+export { PollingClient } from './polling-client';
+export { SSEClient } from './sse-client';

@@ -1,9 +1,11 @@
 import { retryAfterMs } from './backoff';
-import type { RealtimeEvent, ResetReason } from './client';
+import type { Identity, RealtimeEvent, ResetReason } from './client';
 import type { Clock } from './clock';
-import { decodeJson, isObject, toEvents, toResetReason } from './events';
+import { decodeJson, isObject, toEvents, toIdentity, toResetReason } from './events';
 import { type Access, send, untilAborted } from './request';
 import { isBadCursor } from './sse-stream';
+
+const ANSWER_TIMEOUT_MS = 10_000;
 
 /** The answer to one poll. */
 export type PollResult =
@@ -14,30 +16,32 @@ export type PollResult =
       /** There is more at once: ask again with the new cursor. */
       readonly more: boolean;
       readonly reset: ResetReason | null;
+      /** Whom the server took us for; `null` where it doesn't say. */
+      readonly identity: Identity | null;
     }
   | { readonly kind: 'unauthorized' }
   | { readonly kind: 'failed'; readonly retryAfterMs: number | null; readonly badCursor: boolean };
 
-/** One poll: what happened since when, and how long to wait for the answer. */
+/** One poll: what happened since when. */
 export interface PollOptions {
   readonly access: Access;
   readonly topics: readonly string[];
   readonly cursor: string | null;
   readonly clock: Clock;
-  readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
 /** Asks once for the events since the cursor; without one, only for a cursor to begin at. Never rejects. */
 export async function poll(options: PollOptions): Promise<PollResult> {
+  const { cursor, clock } = options;
   const abort = new AbortController();
   const giveUp = () => abort.abort();
   options.signal.addEventListener('abort', giveUp, { once: true });
-  const cancelTimeout = options.clock.after(options.timeoutMs, giveUp);
+  const cancelTimeout = clock.after(ANSWER_TIMEOUT_MS, giveUp);
   const query =
-    options.cursor === null
+    cursor === null
       ? new URLSearchParams({ limit: '1' })
-      : new URLSearchParams({ cursor: options.cursor, topics: options.topics.join(',') });
+      : new URLSearchParams({ cursor, topics: options.topics.join(',') });
   try {
     const response = await send(options.access, `/api/activity?${query.toString()}`, {
       headers: { Accept: 'application/json' },
@@ -47,7 +51,7 @@ export async function poll(options: PollOptions): Promise<PollResult> {
     if (!response.ok) {
       return {
         kind: 'failed',
-        retryAfterMs: retryAfterMs(response, options.clock),
+        retryAfterMs: retryAfterMs(response, clock),
         badCursor: await isBadCursor(response, abort.signal),
       };
     }
@@ -56,10 +60,11 @@ export async function poll(options: PollOptions): Promise<PollResult> {
     return {
       kind: 'page',
       // Without a cursor the answer is history, which the application loads by itself.
-      events: options.cursor === null ? [] : toEvents(body.events),
+      events: cursor === null ? [] : toEvents(body.events),
       cursor: body.cursor,
-      more: options.cursor !== null && body.more === true,
+      more: cursor !== null && body.more === true,
       reset: isObject(body.reset) ? toResetReason(body.reset.reason) : null,
+      identity: toIdentity(body),
     };
   } catch {
     return failed;

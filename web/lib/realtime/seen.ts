@@ -1,9 +1,15 @@
+/**
+ * How many ids are remembered unless told otherwise. What a server sends again is part of one replay, and a gateway
+ * gives at most 10,000 events in one (its `--max-replay`) before it says `reset`; the rest is for what is live meanwhile.
+ */
+const REMEMBERED_IDS = 16_384;
+
 /** Remembers the last so many ids, to tell an event that comes a second time. */
 export class SeenIds {
   readonly #ids = new Set<string>();
   readonly #limit: number;
 
-  constructor(limit: number) {
+  constructor(limit = REMEMBERED_IDS) {
     this.#limit = limit;
   }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ConnectionState, RealtimeClient, ResetReason } from './client';
-import { SSEClient, type SSEClientOptions } from './sse-client';
+import type { ClientOptions } from './options';
+import { SSEClient } from './sse-client';
 import { ManualClock, settle } from './testing/manual-clock';
 import { activity, type ScriptedStream, ScriptedTransport } from './testing/scripted-transport';
 
@@ -11,7 +12,7 @@ let received: string[];
 let states: ConnectionState[];
 let resets: ResetReason[];
 
-function create(options: SSEClientOptions = {}): void {
+function create(options: ClientOptions = {}): void {
   clock = new ManualClock();
   transport = new ScriptedTransport();
   client = new SSEClient({

@@ -1,7 +1,7 @@
 import { retryAfterMs } from './backoff';
 import type { Identity, RealtimeEvent, ResetReason } from './client';
 import type { Clock } from './clock';
-import { decodeJson, isObject, toEvent, toId, toResetReason } from './events';
+import { decodeJson, isObject, toEvent, toId, toIdentity, toResetReason } from './events';
 import { type Access, send, untilAborted } from './request';
 import { SSEParser, type ServerSentEvent } from './sse-parser';
 
@@ -17,6 +17,8 @@ export type StreamEnd =
 
 /** What a stream reports while it lasts. */
 export interface StreamHandlers {
+  /** Something was received, be it a comment. */
+  onBytes(): void;
   onHello(identity: Identity): void;
   onEvent(event: RealtimeEvent): void;
   onReset(reason: ResetReason): void;
@@ -25,36 +27,24 @@ export interface StreamHandlers {
   onRetry(milliseconds: number): void;
 }
 
-/** One connection: where, from where on, and how patient. */
+/** One connection: where, and from where on. */
 export interface StreamOptions {
   readonly access: Access;
   readonly path: string;
   readonly cursor: string | null;
   readonly clock: Clock;
-  /** Proxies that buffer answer 200 and then nothing: without `hello` by then the attempt has failed. */
-  readonly helloTimeoutMs: number;
-  /** The server sends something every few seconds: silence for so long means a dead connection. */
-  readonly staleAfterMs: number;
   readonly signal: AbortSignal;
   readonly handlers: StreamHandlers;
 }
 
 /** Opens one stream and reads it to its end. Never rejects; after an abort of the signal it reports nothing more. */
 export async function readStream(options: StreamOptions): Promise<StreamEnd> {
-  const { clock, signal } = options;
+  const { clock, handlers, signal } = options;
+  // A stream that has ended otherwise is let go of as well.
   const abort = new AbortController();
   const giveUp = () => abort.abort();
   signal.addEventListener('abort', giveUp, { once: true });
   if (signal.aborted) giveUp();
-
-  let lastBytesAt = clock.now();
-  let cancelWatch = clock.after(options.helloTimeoutMs, giveUp);
-  const watchSilence = () => {
-    const left = lastBytesAt + options.staleAfterMs - clock.now();
-    if (left <= 0) giveUp();
-    else cancelWatch = clock.after(left, watchSilence);
-  };
-
   try {
     const response = await send(options.access, options.path, {
       headers: {
@@ -65,25 +55,20 @@ export async function readStream(options: StreamOptions): Promise<StreamEnd> {
     });
     if (!isStream(response)) return await refusal(response, clock, abort.signal);
 
-    const frames = new FrameReader(options.handlers, signal, () => {
-      cancelWatch();
-      watchSilence();
-    });
+    const frames = new FrameReader(handlers, signal);
     const reader = response.body.getReader();
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     while (frames.bye === null) {
       const { done, value } = await untilAborted(reader.read(), abort.signal);
       if (done) break;
-      lastBytesAt = clock.now();
+      handlers.onBytes();
       frames.push(decoder.decode(value, { stream: true }));
     }
     return frames.bye === null ? { kind: 'lost' } : { kind: 'bye', reason: frames.bye };
   } catch {
     return { kind: 'lost' };
   } finally {
-    cancelWatch();
     signal.removeEventListener('abort', giveUp);
-    // Lets go of the connection however the stream ended.
     giveUp();
   }
 }
@@ -120,12 +105,10 @@ class FrameReader {
   readonly #parser: SSEParser;
   readonly #handlers: StreamHandlers;
   readonly #signal: AbortSignal;
-  readonly #onGreeted: () => void;
 
-  constructor(handlers: StreamHandlers, signal: AbortSignal, onGreeted: () => void) {
+  constructor(handlers: StreamHandlers, signal: AbortSignal) {
     this.#handlers = handlers;
     this.#signal = signal;
-    this.#onGreeted = onGreeted;
     this.#parser = new SSEParser({
       onEvent: (frame) => this.#frame(frame),
       onRetry: (milliseconds) => handlers.onRetry(milliseconds),
@@ -146,11 +129,7 @@ class FrameReader {
       case 'hello':
         if (!this.#greeted) {
           this.#greeted = true;
-          this.#onGreeted();
-          this.#handlers.onHello({
-            tenant: toId(fields.tenant) ?? '',
-            user: toId(fields.user) ?? '',
-          });
+          this.#handlers.onHello(toIdentity(fields) ?? { tenant: '', user: '' });
         }
         break;
       case 'reset':

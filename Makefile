@@ -14,7 +14,7 @@ demo: ## Start a database, two tenants and the page, and print its address; Ctrl
 test: test-go test-web test-e2e test-container ## Run all tests, on a real PostgreSQL, in a browser, on a container
 
 test-go: ## Run the Go tests with the race detector
-	@.ci/setup compiler postgres
+	@.ci/setup compiler postgres pgbouncer
 	go test -race ./...
 
 test-web: ## Run the unit tests of web/

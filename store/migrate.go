@@ -89,6 +89,23 @@ func (m *Migrator) Status(ctx context.Context) ([]Migration, error) {
 	return list, nil
 }
 
+// KnownVersions are the versions of the migrations in this program, in order.
+func KnownVersions() ([]int64, error) {
+	entries, err := migrations.FS.ReadDir(".")
+	if err != nil {
+		return nil, err
+	}
+	var versions []int64
+	for _, e := range entries {
+		version, err := goose.NumericComponent(e.Name())
+		if err != nil {
+			return nil, fmt.Errorf("migration %s: %w", e.Name(), err)
+		}
+		versions = append(versions, version)
+	}
+	return versions, nil
+}
+
 // ErrNotMigrated says that the database lacks pgfeed's schema, or a part of it.
 var ErrNotMigrated = errors.New("the database isn't migrated: run `pgfeed migrate up`, or serve with --migrate")
 

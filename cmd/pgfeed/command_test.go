@@ -58,7 +58,7 @@ func TestAnUnreachableOrUnmigratedDatabaseIsStatusOneAndSaysWhatToDo(t *testing.
 }
 
 func TestHelpTeaches(t *testing.T) {
-	for _, c := range []string{"", "demo", "serve", "migrate", "attach", "detach", "session", "tail", "health"} {
+	for _, c := range []string{"", "demo", "serve", "migrate", "attach", "detach", "session", "doctor", "tail", "health"} {
 		args := append(strings.Fields(c), "--help")
 		code, out, _ := command(t, args...)
 		if code != 0 || len(out) < 200 {

@@ -30,6 +30,7 @@ type cli struct {
 	Attach  attachCmd  `cmd:"" help:"Publish the rows inserted into a table from now on."`
 	Detach  detachCmd  `cmd:"" help:"Stop publishing a table."`
 	Session sessionCmd `cmd:"" help:"Make, revoke or list session tokens of the table \"sessions\"."`
+	Doctor  doctorCmd  `cmd:"" help:"Check what usually goes wrong between pgfeed and its database, and say how to mend it."`
 	Tail    tailCmd    `cmd:"" help:"Print a tenant's events as JSON lines, as they are committed."`
 	Health  healthCmd  `cmd:"" help:"Ask a gateway whether it is ready; the exit status is the answer. For health checks of containers."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -1,0 +1,368 @@
+package doctor
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgfeed/pgfeed/store"
+	"github.com/pgfeed/pgfeed/store/pgserver"
+	"github.com/pgfeed/pgfeed/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+// migrate gives a test a database with pgfeed's tables.
+func migrateUp(t *testing.T, url string) {
+	t.Helper()
+	m, err := store.NewMigrator(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close() //nolint:errcheck // the test's own connection
+	if _, err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func database(t *testing.T) (url string, conn *pgx.Conn) {
+	t.Helper()
+	url = storetest.Database(t)
+	migrateUp(t, url)
+	return url, connect(t, url)
+}
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func exec(t *testing.T, conn *pgx.Conn, statements ...string) {
+	t.Helper()
+	for _, sql := range statements {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+}
+
+func examine(t *testing.T, o Options) []Finding {
+	t.Helper()
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second // of a machine that has other things to do
+	}
+	findings, err := Examine(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		if (f.Status == OK) != (f.Mend == "") {
+			t.Errorf("a finding that isn't well says how to mend it, and no other does: %+v", f)
+		}
+	}
+	return findings
+}
+
+// expect fails the test unless a check has that finding.
+func expect(t *testing.T, findings []Finding, check string, status Status, says ...string) {
+	t.Helper()
+	var of []Finding
+next:
+	for _, f := range findings {
+		if f.Check != check {
+			continue
+		}
+		of = append(of, f)
+		for _, s := range says {
+			if !strings.Contains(f.Found+" -> "+f.Mend, s) {
+				continue next
+			}
+		}
+		if f.Status == status {
+			return
+		}
+	}
+	t.Errorf("%s: want %s with %q, got %+v", check, status, says, of)
+}
+
+func TestAWellDatabaseHasNothingToMend(t *testing.T) {
+	server, err := pgserver.Open(t.Context(), pgserver.Options{}) // unlike storetest's, its settings are those of a fresh install
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop(context.Background()) })
+	url := server.URL("postgres")
+	migrateUp(t, url)
+	connect(t, url+"&application_name=pgfeed%20listener") // as a gateway would
+	for _, f := range examine(t, Options{DatabaseURL: url}) {
+		if f.Status != OK {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+func TestADatabaseThatCantBeReachedSaysWhy(t *testing.T) {
+	url := storetest.Database(t)
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, examine(t, Options{DatabaseURL: "postgres://127.0.0.1:1/none"}), "database", Fail, "can't be reached", "host and port")
+	missing := strings.Replace(url, "/"+config.Database, "/no_such_database", 1)
+	expect(t, examine(t, Options{DatabaseURL: missing}), "database", Fail, "no_such_database", "Create the database")
+}
+
+func TestVersionsBefore14AreTooOld(t *testing.T) {
+	// No such server is at hand: what the server says is judged apart from asking it.
+	if f := judgeVersion(130018, "13.18")[0]; f.Status != Fail || !strings.Contains(f.Found, "13.18") {
+		t.Errorf("13: %+v", f)
+	}
+	if f := judgeVersion(140000, "14.0")[0]; f.Status != OK {
+		t.Errorf("14: %+v", f)
+	}
+}
+
+func TestAnUnencryptedConnectionOverANetworkIsNoticed(t *testing.T) {
+	// Test servers listen on this machine alone.
+	remote := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 5432}
+	if f := judgeEncryption(false, remote)[0]; f.Status != Warn {
+		t.Errorf("plain: %+v", f)
+	}
+	if f := judgeEncryption(true, remote)[0]; f.Status != OK {
+		t.Errorf("TLS: %+v", f)
+	}
+}
+
+func TestAStandbyIsRefused(t *testing.T) {
+	server := storetest.Server(t)
+	url := server.URL("postgres")
+	migrateUp(t, url)
+	signal := filepath.Join(server.DataDir(), "standby.signal")
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	findings := examine(t, Options{DatabaseURL: url})
+	expect(t, findings, "primary", Fail, "standby", "primary")
+	expect(t, findings, "listen", Fail, "LISTEN is refused")
+}
+
+func TestSettingsThatLoseCommitsAreNoticed(t *testing.T) {
+	url, conn := database(t)
+	expect(t, examine(t, Options{DatabaseURL: url}), "durability", Warn, "fsync is off")
+	exec(t, conn, `create role doctor_async`, `alter role doctor_async in database `+conn.Config().Database+` set synchronous_commit = off`)
+	t.Cleanup(func() { _, _ = conn.Exec(context.Background(), `drop role doctor_async`) })
+	expect(t, examine(t, Options{DatabaseURL: url}), "durability", Warn, "doctor_async", "delivered")
+	expect(t, examine(t, Options{DatabaseURL: url + "&options=-csynchronous_commit%3Doff"}), "durability", Warn, "synchronous_commit is off:")
+}
+
+func TestClocksThatDifferAreNoticed(t *testing.T) {
+	url, _ := database(t)
+	for off, says := range map[time.Duration]string{time.Hour: "ahead of", -time.Hour: "behind"} {
+		findings := examine(t, Options{DatabaseURL: url, Now: func() time.Time { return time.Now().Add(off) }})
+		expect(t, findings, "clock", Warn, says, "1h0m0")
+	}
+}
+
+func TestAServerWithoutRoomForConnectionsIsNoticed(t *testing.T) {
+	server, err := pgserver.Open(t.Context(), pgserver.Options{Settings: map[string]string{"max_connections": "6", "fsync": "off"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop(context.Background()) })
+	for range 3 {
+		connect(t, server.URL("postgres"))
+	}
+	expect(t, examine(t, Options{DatabaseURL: server.URL("postgres")}), "connections", Warn, "of 3 connections", "max_connections")
+}
+
+func TestAPoolerThatSwallowsNotificationsIsFound(t *testing.T) {
+	direct, _ := database(t)
+	through := storetest.PgBouncer(t, direct, storetest.PoolTransaction)
+	findings := examine(t, Options{DatabaseURL: through, Timeout: 10 * time.Second})
+	expect(t, findings, "listen", Fail, "no notification came", "pooler", "--notify-database-url")
+	findings = examine(t, Options{DatabaseURL: through, NotifyURL: direct})
+	expect(t, findings, "listen", OK, "arrived")
+	expect(t, findings, "grants", OK) // all other checks go through the pooler
+}
+
+func TestAPoolerThatLosesPreparedStatementsIsFound(t *testing.T) {
+	direct, _ := database(t)
+	through := storetest.PgBouncer(t, direct, storetest.PoolTransaction)
+	expect(t, examine(t, Options{DatabaseURL: direct}), "pooler", OK, "direct")
+	// What PgBouncer does depends on its version: 1.21 learnt to keep prepared statements.
+	kept := keeps(t, through)
+	if f := examine(t, Options{DatabaseURL: through, NotifyURL: direct}); kept {
+		expect(t, f, "pooler", OK, "keeps prepared statements")
+	} else {
+		expect(t, f, "pooler", Fail, "loses prepared statements", "default_query_exec_mode=cache_describe")
+	}
+	expect(t, examine(t, Options{DatabaseURL: through + "&default_query_exec_mode=cache_describe", NotifyURL: direct}), "pooler", OK, "prepare nothing")
+	session := storetest.PgBouncer(t, direct, storetest.PoolSession)
+	expect(t, examine(t, Options{DatabaseURL: session}), "pooler", OK, "keeps prepared statements")
+}
+
+// keeps asks PgBouncer itself.
+func keeps(t *testing.T, url string) bool {
+	t.Helper()
+	config, err := pgx.ParseConfig(url + "&default_query_exec_mode=simple_protocol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Database = "pgbouncer"
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background()) //nolint:errcheck // the test's own
+	rows, err := conn.Query(t.Context(), `show config`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		values, err := rows.Values()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if values[0] == "max_prepared_statements" {
+			return values[1] != "0"
+		}
+	}
+	return false
+}
+
+func TestURLsOfTwoDatabasesAreFound(t *testing.T) {
+	url, _ := database(t)
+	findings := examine(t, Options{DatabaseURL: url, NotifyURL: storetest.Database(t), Timeout: 6 * time.Second})
+	expect(t, findings, "listen", Fail, "no notification came", "same database")
+	expect(t, examine(t, Options{DatabaseURL: url, NotifyURL: "postgres://127.0.0.1:1/none"}), "listen", Fail, "can't be made")
+}
+
+func TestAQueueThatFillsUpIsFoundWithWhoHoldsIt(t *testing.T) {
+	server := storetest.Server(t) // the queue is the server's
+	url := server.URL("postgres")
+	migrateUp(t, url)
+	holder := connect(t, url+"&application_name=forgetful")
+	exec(t, holder, `listen anything`, `begin`, `select 1`)
+	filler := connect(t, url)
+	for range 20 { // 20 × 10 × 7 kB: a few hundred pages
+		exec(t, filler, `select pg_notify('anything', n || repeat('x', 7000)) from generate_series(1, 10) n`)
+	}
+	findings := examine(t, Options{DatabaseURL: url, QueueWarn: 1e-6, LongOpen: time.Millisecond})
+	expect(t, findings, "queue", Warn, "% full", "pg_terminate_backend")
+	expect(t, findings, "transactions", Warn, "forgetful")
+	if f := judgeQueue(0.6, 0.1)[0]; f.Status != Fail || !strings.Contains(f.Found, "hints are off") {
+		t.Errorf("%+v", f) // a default queue is 8 GB: too much to fill here
+	}
+	exec(t, holder, `commit`)
+}
+
+func TestLongTransactionsAreNamed(t *testing.T) {
+	url, _ := database(t)
+	conn := connect(t, url+"&application_name=nightly%20report")
+	exec(t, conn, `begin`, `select pg_current_xact_id()`)
+	expect(t, examine(t, Options{DatabaseURL: url, LongOpen: time.Millisecond}), "transactions", Warn, "nightly report", "idle in transaction", "pg_terminate_backend")
+	expect(t, examine(t, Options{DatabaseURL: url}), "transactions", OK)
+}
+
+func TestForgottenPreparedTransactionsAreNamed(t *testing.T) {
+	server := storetest.Server(t)
+	url := server.URL("postgres")
+	migrateUp(t, url)
+	conn := connect(t, url)
+	exec(t, conn, `create table t (n int)`, `begin`, `insert into t values (1)`, `prepare transaction 'forgotten'`)
+	expect(t, examine(t, Options{DatabaseURL: url, LongOpen: time.Millisecond}), "prepared", Warn, "forgotten", "rollback prepared")
+	exec(t, conn, `rollback prepared 'forgotten'`)
+	expect(t, examine(t, Options{DatabaseURL: url, LongOpen: time.Millisecond}), "prepared", OK)
+}
+
+func TestUnusedReplicationSlotsAreNamed(t *testing.T) {
+	server := storetest.Server(t)
+	url := server.URL("postgres")
+	conn := connect(t, url)
+	exec(t, conn, `select pg_create_physical_replication_slot('left_behind', true)`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "slots", Warn, "left_behind", "pg_drop_replication_slot")
+}
+
+func TestMigrationsThatAreMissingOrNewerAreFound(t *testing.T) {
+	empty := storetest.Database(t)
+	findings := examine(t, Options{DatabaseURL: empty})
+	expect(t, findings, "migrations", Fail, "missing", "pgfeed migrate up")
+	for _, f := range findings {
+		if f.Check == "grants" {
+			t.Errorf("without a schema, its checks say nothing: %+v", f)
+		}
+	}
+	url, conn := database(t)
+	expect(t, examine(t, Options{DatabaseURL: url}), "migrations", OK)
+	exec(t, conn, `insert into pgfeed_migrations (version_id, is_applied) values (99999, true)`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "migrations", Warn, "doesn't know", "Upgrade")
+	exec(t, conn, `delete from pgfeed_migrations where version_id in (2, 99999)`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "migrations", Fail, "1 of", "missing")
+}
+
+func TestARoleWithoutRightsIsToldWhichItLacks(t *testing.T) {
+	url, conn := database(t)
+	exec(t, conn, `create role doctor_poor login password 'poor'`)
+	t.Cleanup(func() {
+		_, _ = conn.Exec(context.Background(), `drop owned by doctor_poor; drop role doctor_poor`, pgx.QueryExecModeSimpleProtocol)
+	})
+	config := conn.Config()
+	poor := strings.Replace(url, config.User+":"+config.Password+"@", "doctor_poor:poor@", 1)
+	poor = strings.Replace(poor, config.User+"@", "doctor_poor:poor@", 1)
+	findings := examine(t, Options{DatabaseURL: poor})
+	expect(t, findings, "migrations", Warn, "may not read")
+	expect(t, findings, "grants", Fail, "doctor_poor", "usage on schema pgfeed", "select on table pgfeed.events", "select on table public.sessions")
+}
+
+func TestTablesThatDontPublishAreNamed(t *testing.T) {
+	url, conn := database(t)
+	expect(t, examine(t, Options{DatabaseURL: url}), "tables", OK, `"activityLogs"`, "notifications")
+	exec(t, conn,
+		`create table orders (id int primary key, org text)`, `select pgfeed.attach('orders', 'activity', 'org')`, `alter table orders rename org to organisation`,
+		`alter table "activityLogs" disable trigger pgfeed_insert`,
+		`drop trigger pgfeed_insert on notifications`)
+	findings := examine(t, Options{DatabaseURL: url})
+	expect(t, findings, "tables", Fail, "orders", `"org"`, "Attach it again")
+	expect(t, findings, "tables", Fail, `"activityLogs"`, "disabled", `alter table "activityLogs" enable trigger pgfeed_insert`)
+	expect(t, findings, "tables", Fail, "notifications", "pgfeed_insert is gone")
+	exec(t, conn, `select pgfeed.detach('orders')`, `select pgfeed.detach('"activityLogs"')`, `select pgfeed.detach('notifications')`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "tables", Warn, "no table is attached", "pgfeed attach")
+}
+
+func TestARestoredDatabaseIsNoticed(t *testing.T) {
+	url, conn := database(t)
+	expect(t, examine(t, Options{DatabaseURL: url}), "epoch", OK)
+	exec(t, conn, `update pgfeed.state set system_identifier = system_identifier + 1`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "epoch", Warn, "restored", "new epoch")
+}
+
+func TestABusyLeaseThatIsStuckIsFound(t *testing.T) {
+	url, conn := database(t)
+	expect(t, examine(t, Options{DatabaseURL: url}), "busy", OK, "hints are on")
+	exec(t, conn, `update pgfeed.state set busy_until = now() + interval '30 seconds'`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "busy", OK, "hints are off")
+	exec(t, conn, `update pgfeed.state set busy_until = now() + interval '1 day'`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "busy", Warn, "which no gateway asks for", "busy_until")
+}
+
+func TestADatabaseWithoutGatewaysIsNoticed(t *testing.T) {
+	url, _ := database(t)
+	expect(t, examine(t, Options{DatabaseURL: url}), "gateways", Warn, "no gateway", "pgfeed serve")
+	connect(t, url+"&application_name=pgfeed%20listener")
+	expect(t, examine(t, Options{DatabaseURL: url}), "gateways", OK, "1 listening")
+}

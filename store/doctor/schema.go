@@ -1,0 +1,166 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pgfeed/pgfeed/store"
+)
+
+// migrated compares what the database has with what this program knows. A failure means that the checks of the schema
+// would say nothing.
+func migrated(ctx context.Context, p *patient) ([]Finding, error) {
+	known, err := store.KnownVersions()
+	if err != nil {
+		return nil, err
+	}
+	applied := map[int64]bool{}
+	rows, err := p.db.Query(ctx, `select version_id from pgfeed_migrations where is_applied and version_id > 0`)
+	if err == nil {
+		for rows.Next() {
+			var v int64
+			if err := rows.Scan(&v); err != nil {
+				return nil, err
+			}
+			applied[v] = true
+		}
+		err = rows.Err()
+	}
+	switch {
+	case isCode(err, "42501"): // insufficient_privilege: the check of grants says more
+		return one(Warn, grantsMend, "the role may not read which migrations are applied"), nil
+	case err != nil && !isCode(err, "42P01"): // undefined_table
+		return nil, err
+	}
+	missing := 0
+	for _, v := range known {
+		if !applied[v] {
+			missing++
+		}
+		delete(applied, v)
+	}
+	switch {
+	case missing > 0:
+		return one(Fail, "Run: pgfeed migrate up", "%d of %d migrations are missing", missing, len(known)), nil
+	case len(applied) > 0:
+		return one(Warn, "Upgrade this program: gateways should not stay older than the database.",
+			"the database has %d migrations that this version of pgfeed doesn't know", len(applied)), nil
+	}
+	return ok("all %d are applied", len(known)), nil
+}
+
+const grantsMend = "Grant what is missing, or run gateways as a role that has it: docs/security.md has the list."
+
+// grantsSQL gives what the role lacks of what a gateway does. It goes by oid: by name, a role without rights on the schema
+// couldn't even ask.
+const grantsSQL = `
+with needs(kind, schema, name, privilege) as (values
+    ('schema', 'pgfeed', '', 'usage'),
+    ('table', 'pgfeed', 'events', 'select'), ('table', 'pgfeed', 'state', 'select'),
+    ('table', '', 'pgfeed_migrations', 'select'), ('function', 'pgfeed', 'check_epoch', 'execute'),
+    ('table', 'public', 'notifications', 'select'), ('table', 'public', 'notifications', 'update'),
+    ('table', 'public', 'sessions', 'select')
+)
+select needs.privilege || ' on ' || needs.kind || ' ' ||
+       case when needs.kind = 'schema' then quote_ident(n.nspname) else quote_ident(n.nspname) || '.' || quote_ident(needs.name) end
+  from needs
+  join pg_namespace n on n.nspname = needs.schema or needs.schema = '' and n.nspname = any (current_schemas(false))
+  left join pg_class c on c.relnamespace = n.oid and c.relname = needs.name and needs.kind = 'table'
+  left join pg_proc f on f.pronamespace = n.oid and f.proname = needs.name and needs.kind = 'function'
+ where not case needs.kind
+           when 'schema' then has_schema_privilege(n.oid, needs.privilege)
+           when 'table' then coalesce(has_table_privilege(c.oid, needs.privilege), true)
+           else coalesce(has_function_privilege(f.oid, needs.privilege), true) end
+ order by 1`
+
+func grants(ctx context.Context, p *patient) ([]Finding, error) {
+	rows, err := p.db.Query(ctx, grantsSQL)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var missing []string
+	for rows.Next() {
+		var what string
+		if err := rows.Scan(&what); err != nil {
+			return nil, err
+		}
+		missing = append(missing, what)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		return one(Fail, grantsMend, "role %s lacks %s", p.db.Config().User, strings.Join(missing, ", ")), nil
+	}
+	return ok("role %s may do what a gateway does", p.db.Config().User), nil
+}
+
+// epoch is whether this is the database that gateways have last seen.
+func epoch(ctx context.Context, p *patient) ([]Finding, error) {
+	var same bool
+	err := p.db.QueryRow(ctx, `
+select s.system_identifier = c.system_identifier and s.timeline = pgfeed.timeline()
+       and s.database_oid = (select oid from pg_database where datname = current_database())
+  from pgfeed.state s, pg_control_system() c`).Scan(&same)
+	if err != nil {
+		return nil, err
+	}
+	if !same {
+		return one(Warn, "Nothing, where gateways run: the next one that reads starts a new epoch, and clients reload once.",
+			"the database was restored, or failed over, since a gateway last read it"), nil
+	}
+	return ok("the database is the one that gateways know"), nil
+}
+
+// longestLease is far more than a gateway ever asks for.
+const longestLease = 5 * time.Minute
+
+func busy(ctx context.Context, p *patient) ([]Finding, error) {
+	var seconds float64
+	err := p.db.QueryRow(ctx, `
+select coalesce(extract(epoch from nullif(busy_until, '-infinity') - clock_timestamp())::float8, -1) from pgfeed.state`).Scan(&seconds)
+	if err != nil {
+		return nil, err
+	}
+	left := age(max(seconds, 0))
+	switch {
+	case left > longestLease:
+		return one(Warn, "If the database's clock was set back: update pgfeed.state set busy_until = '-infinity'",
+			"hints are off for another %s, which no gateway asks for", left), nil
+	case left > 0:
+		return ok("writers are many: hints are off, and gateways read the log instead (for another %s, unless extended)", left), nil
+	}
+	return ok("hints are on"), nil
+}
+
+func gateways(ctx context.Context, p *patient) ([]Finding, error) {
+	var n int
+	err := p.db.QueryRow(ctx, `
+select count(*) from pg_stat_activity where datname = current_database() and application_name = 'pgfeed listener'`).Scan(&n)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return one(Warn, "Start one: pgfeed serve. If one runs, see its log, and its /readyz.", "no gateway listens to this database"), nil
+	}
+	return ok("%d listening", n), nil
+}
+
+func logSize(ctx context.Context, p *patient) ([]Finding, error) {
+	var size string
+	var oldest *time.Time
+	err := p.db.QueryRow(ctx, `
+select pg_size_pretty(sum(pg_total_relation_size(r))), (select at from pgfeed.events order by seq limit 1)
+  from (select 'pgfeed.events'::regclass union all select inhrelid from pg_inherits where inhparent = 'pgfeed.events'::regclass) log(r)`,
+	).Scan(&size, &oldest)
+	if err != nil {
+		return nil, err
+	}
+	if oldest == nil {
+		return ok("empty"), nil
+	}
+	return ok("%s, the oldest event is %s old", size, fmt.Sprint(p.Now().Sub(*oldest).Round(time.Second))), nil
+}

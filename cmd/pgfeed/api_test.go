@@ -13,6 +13,8 @@ import (
 )
 
 type page struct {
+	Tenant string
+	User   string
 	Events []ssetest.Envelope
 	Cursor string
 	Before *string
@@ -49,7 +51,11 @@ func TestPollingGivesEachEventOnce(t *testing.T) {
 	url, pool := database(t)
 	g := startReady(t, url)
 	token := session(t, pool, "acme", "ada")
-	cursor := decode[page](t, g, "/api/activity", token).Cursor
+	list := decode[page](t, g, "/api/activity", token)
+	if list.Tenant != "acme" || list.User != "ada" {
+		t.Errorf("the list is said to be for %q of %q", list.User, list.Tenant)
+	}
+	cursor := list.Cursor
 	for n := 1; n <= 25; n++ {
 		insert(t, pool, "acme", fmt.Sprint(n))
 	}
@@ -57,6 +63,9 @@ func TestPollingGivesEachEventOnce(t *testing.T) {
 	var got []string
 	for more := true; more; {
 		p := decode[page](t, g, "/api/activity?limit=10&cursor="+cursor, token)
+		if p.Tenant != "acme" || p.User != "ada" {
+			t.Errorf("a poll is said to be for %q of %q", p.User, p.Tenant)
+		}
 		for _, e := range p.Events {
 			if e.Event == "notification:new" {
 				got = append(got, "notification")

@@ -97,8 +97,15 @@ func (a *api) stream(c echo.Context) error {
 	return nil
 }
 
+// whom is the caller as the gateway knows it, as in a stream's hello: a page that polls learns whose events it gets.
+type whom struct {
+	Tenant string `json:"tenant"`
+	User   string `json:"user"`
+}
+
 // listPage is a part of a feed, newest first. Before leads to the next older part; null: there is none.
 type listPage struct {
+	whom
 	Events []json.RawMessage `json:"events"`
 	Cursor string            `json:"cursor"`
 	Before *string           `json:"before"`
@@ -106,6 +113,7 @@ type listPage struct {
 
 // pollPage is what came since a cursor, oldest first.
 type pollPage struct {
+	whom
 	Events []json.RawMessage `json:"events"`
 	Cursor string            `json:"cursor"`
 	More   bool              `json:"more"`
@@ -142,7 +150,7 @@ func (a *api) activity(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := listPage{Events: []json.RawMessage{}, Cursor: at.Cursor().String()}
+	page := listPage{whom: whom{id.Tenant, id.User}, Events: []json.RawMessage{}, Cursor: at.Cursor().String()}
 	if len(events) > n {
 		events = events[:n]
 		oldest := strconv.FormatInt(events[n-1].Seq, 10)
@@ -168,13 +176,13 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	page := pollPage{Events: []json.RawMessage{}}
+	id := identity(c)
+	page := pollPage{whom: whom{id.Tenant, id.User}, Events: []json.RawMessage{}}
 	since, reason := gateway.Resume(c.QueryParam("cursor"), now)
 	if reason != "" {
 		page.Cursor, page.Reset = now.Cursor().String(), &reset{reason}
 		return c.JSON(http.StatusOK, page)
 	}
-	id := identity(c)
 	at, read := since, now
 	q := gateway.Query{Since: since, Limit: n + 1, Reader: &gateway.Reader{Tenant: id.Tenant, User: id.User, Topics: list}}
 	err = a.Log.Read(ctx, q, func(p gateway.Position) error { read = p; return nil }, func(e gateway.Event) error {

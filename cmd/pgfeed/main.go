@@ -34,6 +34,8 @@ type cli struct {
 	Tail    tailCmd    `cmd:"" help:"Print a tenant's events as JSON lines, as they are committed."`
 	Health  healthCmd  `cmd:"" help:"Ask a gateway whether it is ready; the exit status is the answer. For health checks of containers."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Reference referenceCmd `cmd:"" hidden:"" help:"Write the reference of commands and settings as Markdown."`
 }
 
 // streams are where a command reads its results and logs to.

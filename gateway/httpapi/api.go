@@ -68,6 +68,17 @@ func New(o Options) http.Handler {
 		return newProblem(http.StatusInternalServerError, "an error in the gateway; its log has more")
 	}}), middleware.RequestID(), middleware.BodyLimit("64K"), securityHeaders)
 
+	a.routes(e)
+	// A page of another site may not act with a visitor's cookie.
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.handleError(newProblem(http.StatusForbidden, "cross-origin requests may not change anything"), e.NewContext(r, w))
+	}))
+	return origin.Handler(e)
+}
+
+// routes are described in docs/api/openapi.yaml.
+func (a *api) routes(e *echo.Echo) {
 	e.GET("/healthz", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "ok"}) })
 	e.GET("/readyz", a.ready)
 
@@ -77,19 +88,13 @@ func New(o Options) http.Handler {
 	g.GET("/notifications", a.notifications)
 	g.POST("/notifications/:id/read", a.readOne)
 	g.POST("/notifications/read", a.readAll)
-	if o.Demo != nil {
+	if a.Demo != nil {
 		a.demoRoutes(e)
 	}
-	if o.Page != nil {
+	if a.Page != nil {
 		// The names of its files say nothing of their contents, so browsers have to ask.
-		e.GET("/*", echo.StaticDirectoryHandler(o.Page, false), noCache)
+		e.GET("/*", echo.StaticDirectoryHandler(a.Page, false), noCache)
 	}
-	// A page of another site may not act with a visitor's cookie.
-	origin := http.NewCrossOriginProtection()
-	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.handleError(newProblem(http.StatusForbidden, "cross-origin requests may not change anything"), e.NewContext(r, w))
-	}))
-	return origin.Handler(e)
 }
 
 func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {

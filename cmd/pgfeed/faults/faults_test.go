@@ -1,0 +1,200 @@
+package faults_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Each fault is brought about while writers write and subscribers hop between gateways; after it, every subscriber must have
+// exactly what was committed for it, and nobody may have been reset.
+func TestNothingIsLostOrDoubledThrough(t *testing.T) {
+	for _, fault := range []struct {
+		name  string
+		setup setup
+		bring func(w *world)
+	}{
+		{"a gateway that is killed", setup{}, func(w *world) {
+			for _, g := range w.gateways {
+				g.Kill()
+				w.commits(20)
+				must(w, g.Start(w.ctx))
+				w.awaitReady(g, func(status int, _ string) bool { return status == 200 })
+			}
+		}},
+		{"a gateway that is stopped and goes on", setup{}, func(w *world) {
+			w.gateways[0].Pause()
+			w.commits(100)
+			w.gateways[0].Continue()
+		}},
+		{"a gateway that is stopped and killed", setup{}, func(w *world) {
+			w.gateways[0].Pause()
+			w.commits(50)
+			w.gateways[0].Kill()
+			must(w, w.gateways[0].Start(w.ctx))
+		}},
+		{"a listener whose backend is terminated", setup{}, func(w *world) {
+			for range 5 {
+				w.exec(`select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'pgfeed listener'`)
+				w.commits(20)
+			}
+		}},
+		{"all connections terminated", setup{}, func(w *world) {
+			for range 5 {
+				w.exec(`select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'`)
+				w.commits(20)
+			}
+		}},
+		{"crashes of the server under load", setup{}, func(w *world) {
+			for range 3 {
+				w.crash()
+				w.commits(20)
+			}
+		}},
+		{"a transaction that is open through it all", setup{}, func(w *world) {
+			conn := w.connect()
+			tx, err := conn.Begin(w.ctx)
+			must(w, err)
+			for _, tenant := range tenants {
+				_, err = tx.Exec(w.ctx, `insert into "activityLogs" ("tenantId", action, description) values ($1, 'test', 'open all along')`, tenant)
+				must(w, err)
+			}
+			w.flow(30) // by now no cursor is left from before
+			w.gateways[0].Kill()
+			must(w, w.gateways[0].Start(w.ctx))
+			w.exec(`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'pgfeed%' and pid <> pg_backend_pid()`)
+			w.flow(30)
+			must(w, tx.Commit(w.ctx))
+		}},
+		{"prepared transactions across a crash", setup{
+			settings: map[string]string{"max_prepared_transactions": "10"},
+		}, func(w *world) {
+			for _, name := range []string{"kept", "dropped"} {
+				w.batch(`begin`,
+					`insert into "activityLogs" ("tenantId", action, description) select t, 'test', '`+name+`' from unnest('{acme,globex,initech}'::text[]) t`,
+					`prepare transaction '`+name+`'`)
+			}
+			w.flow(20)
+			w.crash()
+			w.flow(20)
+			w.exec(`commit prepared 'kept'`)
+			w.exec(`rollback prepared 'dropped'`)
+		}},
+		{"savepoints that are rolled back", setup{}, func(w *world) {
+			for range 20 {
+				w.batch(`begin`, row("acme", "outer"), `savepoint a`, row("acme", "taken back"), `savepoint b`, row("globex", "likewise"),
+					`rollback to a`, row("initech", "inner"), `release a`, `commit`)
+			}
+		}},
+		{"one INSERT of 10,000 rows", setup{flags: []string{"--max-replay", "50000"}}, func(w *world) {
+			w.insert("acme", "one of many", 10_000)
+		}},
+		{"payloads of 1 MB", setup{}, func(w *world) {
+			for range 5 {
+				for _, tenant := range tenants {
+					w.insert(tenant, strings.Repeat("large ", 1<<20/6), 1)
+				}
+			}
+		}},
+		{"gateways cut off from the server", setup{}, func(w *world) {
+			for _, link := range w.database {
+				link.Cut()
+				w.commits(50)
+				must(w, link.Heal())
+			}
+		}},
+		{"half-open connections to the server", setup{}, func(w *world) {
+			must(w, w.database[0].Mute())
+			// The gateway finds out although nothing tells it.
+			w.awaitReady(w.gateways[0], func(status int, _ string) bool { return status == 503 })
+			must(w, w.database[0].Heal())
+			w.awaitReady(w.gateways[0], func(status int, _ string) bool { return status == 200 })
+		}},
+		{"a slow network before the server", setup{}, func(w *world) {
+			for _, link := range w.database {
+				must(w, link.Delay(100*time.Millisecond))
+			}
+			w.flow(20)
+			for _, link := range w.database {
+				must(w, link.Heal())
+			}
+		}},
+		{"clients cut off from gateways", setup{}, func(w *world) {
+			for range 5 {
+				for _, link := range w.front {
+					link.Cut()
+					w.commits(10)
+					must(w, link.Heal())
+				}
+			}
+		}},
+		{"half-open connections to clients", setup{}, func(w *world) {
+			must(w, w.front[0].Mute())
+			w.commits(100)
+			must(w, w.front[0].Heal())
+		}},
+		{"a slow network before the clients", setup{}, func(w *world) {
+			for _, link := range w.front {
+				must(w, link.Delay(200*time.Millisecond))
+			}
+			w.flow(20)
+			for _, link := range w.front {
+				must(w, link.Heal())
+			}
+		}},
+		{"listeners that hear nothing", setup{apart: true}, func(w *world) {
+			for i := range w.gateways {
+				must(w, w.notify[i].Mute())
+			}
+			for _, g := range w.gateways {
+				w.awaitReady(g, func(status int, body string) bool { return status == 200 && strings.Contains(body, `"degraded"`) })
+			}
+			w.flow(40) // by reading the log
+			for i, g := range w.gateways {
+				must(w, w.notify[i].Heal())
+				w.awaitReady(g, func(status int, body string) bool { return status == 200 && strings.Contains(body, `"ready"`) })
+			}
+		}},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, fault.setup)
+			w.flow(20)
+			fault.bring(w)
+			w.flow(20)
+			w.settle()
+			if resets := w.resets(); len(resets) > 0 {
+				t.Errorf("resets: %v", resets)
+			}
+		})
+	}
+}
+
+func row(tenant, description string) string {
+	return `insert into "activityLogs" ("tenantId", action, description) values ('` + tenant + `', 'test', '` + description + `')`
+}
+
+// connect is a connection of the test's own.
+func (w *world) connect() *pgx.Conn {
+	w.Helper()
+	conn, err := pgx.Connect(w.ctx, w.url)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+// batch runs statements on one connection, as an application would.
+func (w *world) batch(statements ...string) {
+	w.Helper()
+	conn := w.connect()
+	for _, sql := range statements {
+		if _, err := conn.Exec(w.ctx, sql); err != nil {
+			w.Fatalf("%s: %v", sql, err)
+		}
+	}
+}

@@ -73,7 +73,7 @@ func TestNothingIsLostOrDoubledThrough(t *testing.T) {
 			settings: map[string]string{"max_prepared_transactions": "10"},
 		}, func(w *world) {
 			for _, name := range []string{"kept", "dropped"} {
-				w.batch(`begin`,
+				w.batch(`set pgfeed.hints = off`, `begin`,
 					`insert into "activityLogs" ("tenantId", action, description) select t, 'test', '`+name+`' from unnest('{acme,globex,initech}'::text[]) t`,
 					`prepare transaction '`+name+`'`)
 			}
@@ -89,7 +89,7 @@ func TestNothingIsLostOrDoubledThrough(t *testing.T) {
 					`rollback to a`, row("initech", "inner"), `release a`, `commit`)
 			}
 		}},
-		{"one INSERT of 10,000 rows", setup{flags: []string{"--max-replay", "50000"}}, func(w *world) {
+		{"one INSERT of 10,000 rows", setup{flags: []string{"--max-replay", "50000"}, hopAfter: 1000}, func(w *world) {
 			w.insert("acme", "one of many", 10_000)
 		}},
 		{"payloads of 1 MB", setup{}, func(w *world) {
@@ -136,9 +136,9 @@ func TestNothingIsLostOrDoubledThrough(t *testing.T) {
 			w.commits(100)
 			must(w, w.front[0].Heal())
 		}},
-		{"a slow network before the clients", setup{}, func(w *world) {
+		{"a slow network before the clients", setup{hopAfter: 200}, func(w *world) {
 			for _, link := range w.front {
-				must(w, link.Delay(200*time.Millisecond))
+				must(w, link.Delay(100*time.Millisecond))
 			}
 			w.flow(20)
 			for _, link := range w.front {

@@ -1,16 +1,14 @@
 package faults_test
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"log"
 	"maps"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -60,6 +58,7 @@ type setup struct {
 	apart    bool // LISTEN goes over links of its own
 	gateways int
 	quiet    bool // nobody writes but the test
+	hopAfter int  // events, roughly, between two hops of a subscriber; 20
 }
 
 // world is a server, gateways before it, subscribers and writers.
@@ -99,11 +98,8 @@ func newWorld(t *testing.T, s setup) *world {
 	if s.through != nil {
 		through = s.through(t, w.url)
 	}
-	if s.gateways == 0 {
-		s.gateways = 2
-	}
 	var addrs []string
-	for range s.gateways {
+	for range cmp.Or(s.gateways, 2) {
 		database := w.link(through)
 		notify := database
 		flags := append([]string{"--heartbeat", "1s", "--drain-window", "200ms"}, s.flags...)
@@ -138,7 +134,7 @@ func newWorld(t *testing.T, s setup) *world {
 		w.awaitReady(g, func(status int, _ string) bool { return status == 200 })
 	}
 	w.balancer = faults.NewBalancer(addrs)
-	w.subscribe(20)
+	w.subscribe(cmp.Or(s.hopAfter, 20))
 	w.config = faults.WritersConfig{URL: w.url, Writers: 3, Every: 15 * time.Millisecond, Tenants: tenants, Users: users}
 	if !s.quiet {
 		w.write()
@@ -324,8 +320,6 @@ func at(databaseURL, addr string) string {
 	return u.String()
 }
 
-func (w *world) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(w.server.Port())) }
-
 func startServer(t *testing.T, binDir string, settings map[string]string) *pgserver.Server {
 	t.Helper()
 	// Servers are stopped the hard way, machines aren't: what was written survives without fsync.
@@ -375,5 +369,3 @@ func (w *world) crash() {
 	must(w, w.server.Crash())
 	must(w, w.server.Restart(w.ctx))
 }
-
-var _ = fmt.Sprint

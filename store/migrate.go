@@ -41,7 +41,7 @@ func NewMigrator(url string) (*Migrator, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS,
-		goose.WithSessionLocker(locker), goose.WithTableName("pgfeed_migrations"))
+		goose.WithSessionLocker(locker), goose.WithTableName("public.pgfeed_migrations"))
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -116,7 +116,7 @@ func CheckMigrated(ctx context.Context, pool *pgxpool.Pool) error {
 		return err
 	}
 	applied := 0
-	err = pool.QueryRow(ctx, `select count(distinct version_id) from pgfeed_migrations where is_applied and version_id > 0`).Scan(&applied)
+	err = pool.QueryRow(ctx, `select count(distinct version_id) from public.pgfeed_migrations where is_applied and version_id > 0`).Scan(&applied)
 	if isCode(err, "42P01") || err == nil && applied < len(entries) { // undefined_table
 		return ErrNotMigrated
 	}

@@ -73,6 +73,22 @@ func TestHelpTeaches(t *testing.T) {
 	}
 }
 
+// A role called pgfeed has the schema pgfeed first in its search_path, from the moment that it exists.
+func TestARoleNamedLikeTheSchemaMigratesOnce(t *testing.T) {
+	for _, path := range []string{"pgfeed,public", "pgfeed"} {
+		db := "--database-url=" + storetest.Database(t)
+		db += map[bool]string{true: "&", false: "?"}[strings.Contains(db, "?")] + "search_path=" + path
+		for _, says := range []string{"applied 00001_log.sql", "nothing to do"} {
+			if code, out, err := command(t, "migrate", "up", db); code != 0 || !strings.Contains(out, says) {
+				t.Errorf("%s: status %d, %q, %q", path, code, out, err)
+			}
+		}
+		if code, _, err := command(t, "session", "list", db); code != 0 {
+			t.Errorf("%s: status %d, %q", path, code, err)
+		}
+	}
+}
+
 func TestMigrateUpStatusAndDown(t *testing.T) {
 	url := storetest.Database(t)
 	db := "--database-url=" + url

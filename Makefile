@@ -2,7 +2,10 @@
 # What .ci/setup installs for itself is found here.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pgfeed/bin:$(PATH)
 
-.PHONY: help demo test test-go test-web test-e2e test-container build web generate lint fmt ci setup
+.PHONY: help demo test test-go test-web test-e2e test-container build image web generate lint fmt ci setup
+
+# Of `make image`.
+IMAGE ?= pgfeed
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,11 +28,17 @@ test-e2e: ## Run the tests in Chromium
 	@.ci/setup postgres psql web browser
 	cd web && npm run e2e
 
-test-container: ## Run the database tests on a PostgreSQL in a container, where an engine can be had
+test-container: ## Run the tests that need containers, where an engine can be had
 	@.ci/container
 
 build: ## Build bin/pgfeed
 	go build -trimpath -o bin/pgfeed ./cmd/pgfeed
+
+image: ## Build the image pgfeed (IMAGE=…) with a binary compiled here; no image is pulled
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/image/pgfeed ./cmd/pgfeed
+	mkdir -p bin/image/etc/ssl/certs
+	cp $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem)) bin/image/etc/ssl/certs/ca-certificates.crt
+	docker build -f deploy/Dockerfile --target prebuilt -t $(IMAGE) .
 
 web: ## Build web/dist, which the binary embeds
 	@.ci/setup web

@@ -51,6 +51,8 @@ type Listener struct {
 	heard   bool // a probe has come back, and none has failed to since
 	attempt int
 
+	channels map[string]Channel // not touched once Run has been called
+
 	// Only touched on the listener's own goroutine.
 	sink      HintSink
 	inner     *pgxlisten.Listener
@@ -106,6 +108,9 @@ func (l *Listener) Run(ctx context.Context, sink HintSink) {
 		ReconnectDelay: time.Millisecond, // connect waits, with backoff
 	}
 	l.inner.Handle(l.control, controlHandler{l})
+	for name, c := range l.channels {
+		l.inner.Handle(name, channelHandler(c))
+	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { l.probe(ctx) })

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
@@ -32,22 +30,6 @@ insert into public."sessions" ("tokenHash", "userId", "tenantId", "expiresAt") v
 		return "", fmt.Errorf("create a session for %q of tenant %q: %w", user, tenant, err)
 	}
 	return token, nil
-}
-
-// Lookup gives the identity behind a token, or gateway.ErrNotFound where there is none that is still valid.
-func (s *Sessions) Lookup(ctx context.Context, token string) (gateway.Identity, error) {
-	hash := sha256.Sum256([]byte(token))
-	id := gateway.Identity{Session: hex.EncodeToString(hash[:8])}
-	err := s.pool.QueryRow(ctx, `
-select "tenantId", "userId", "expiresAt" from public."sessions" where "tokenHash" = $1 and "expiresAt" > now()`, hash[:]).
-		Scan(&id.Tenant, &id.User, &id.Expiry)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return gateway.Identity{}, gateway.ErrNotFound
-	}
-	if err != nil {
-		return gateway.Identity{}, fmt.Errorf("look up a session: %w", err)
-	}
-	return id, nil
 }
 
 // Revoke deletes the session of a token, or the one whose listed name is given. False: there was none.

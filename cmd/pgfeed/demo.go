@@ -100,7 +100,7 @@ func (c demoCmd) Run(ctx context.Context, io streams, log *slog.Logger) (err err
 		})
 	}
 	return runGateway(ctx, gatewayConfig{
-		DatabaseURL: url, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr, Cookie: "pgfeed_session", Page: web.Dist(), DrainWindow: c.DrainWindow,
+		DatabaseURL: url, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr, Auth: demoAuth(), Limits: demoLimits(), Page: web.Dist(), DrainWindow: c.DrainWindow,
 		Demo: func(pool *pgxpool.Pool) httpapi.Demo { return demo{pool} },
 		Started: func(addr net.Addr) {
 			if c.DatabaseURL == "" { // another's may hold a password
@@ -146,4 +146,13 @@ func (d demo) Insert(ctx context.Context, id gateway.Identity, description strin
 		UserID: id.User, UserName: name, Action: "posted", EntityType: "note", Description: description,
 		Metadata: json.RawMessage(`{}`),
 	})
+}
+
+// demoAuth and demoLimits are the defaults of serve: the demo has no flags for them.
+func demoAuth() authFlags {
+	return authFlags{sessionSourceFlags: sessionSourceFlags{SessionPreset: presetPgfeed}, SessionRecheck: time.Minute}
+}
+
+func demoLimits() limitFlags {
+	return limitFlags{MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second}
 }

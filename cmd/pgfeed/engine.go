@@ -28,12 +28,15 @@ func newEngine(pool *pgxpool.Pool, notifyURL string, cfg gateway.Config) (engine
 	return engine{log, listener, gateway.NewHub(log, cfg)}, nil
 }
 
-// start runs hub and listener until stop is called, which waits for both.
-func (e engine) start(ctx context.Context) (stop func()) {
+// start runs hub, listener and what else is given until stop is called, which waits for all.
+func (e engine) start(ctx context.Context, others ...func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { e.hub.Run(ctx) })
 	wg.Go(func() { e.listener.Run(ctx, e.hub) })
+	for _, run := range others {
+		wg.Go(func() { run(ctx) })
+	}
 	return func() {
 		cancel()
 		wg.Wait()

@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgfeed/pgfeed/gateway"
-	"github.com/pgfeed/pgfeed/gateway/auth"
 	"github.com/pgfeed/pgfeed/gateway/httpapi"
 	"github.com/pgfeed/pgfeed/gateway/sse"
 	"github.com/pgfeed/pgfeed/store"
@@ -28,7 +27,8 @@ type gatewayConfig struct {
 	NotifyURL   string // "": DatabaseURL
 	HTTPAddr    string
 	AdminAddr   string // "": no admin address
-	Cookie      string
+	Auth        authFlags
+	Limits      limitFlags
 	Stream      sse.Options
 	MaxReplay   int // 0: the hub's default
 	DrainWindow time.Duration
@@ -49,25 +49,34 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		return err
 	}
 	hub, listener := live.hub, live.listener
-	sessions := store.NewSessions(pool)
+	// The hub, the listener and the watch over sessions go on while streams drain.
+	background, stopped := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopped()
+	verifier, err := cfg.Auth.newVerifier(background, pool, live, log)
+	if err != nil {
+		return err
+	}
 	cfg.Stream.Counters = &sse.Counters{}
 	figures := newMetrics(metricParts{hub, cfg.Stream.Counters, listener, pool, store.NewGauge(pool)})
 	state := &readiness{pool: pool, hub: hub, listener: listener}
 	options := httpapi.Options{
 		Hub: hub, Log: live.log, Notifications: store.NewNotifications(pool),
-		Verifier: auth.SessionToken{Cookie: cfg.Cookie, Lookup: sessions.Lookup, Unknown: gateway.ErrNotFound},
-		Ready:    state.check, Stream: cfg.Stream, Logger: log, Page: cfg.Page,
-		Observe: figures.observe,
+		Verifier: verifier, Limits: cfg.Limits.limits(), Origins: cfg.Limits.CORSOrigin,
+		Ready: state.check, Stream: cfg.Stream, Logger: log, Page: cfg.Page, Observe: figures.observe,
 	}
 	if cfg.Demo != nil {
 		options.Demo = cfg.Demo(pool)
 	}
 
+	handler, err := httpapi.New(options)
+	if err != nil {
+		return usageError{fmt.Errorf("--cors-origin: %w", err)}
+	}
 	public, err := net.Listen("tcp", cfg.HTTPAddr)
 	if err != nil {
 		return fmt.Errorf("--http-addr: %w", err)
 	}
-	server := newServer(httpapi.New(options), log)
+	server := newServer(handler, cfg.Limits, log)
 	failed := make(chan error, 2)
 	var admin *http.Server
 	adminAddr := ""
@@ -77,13 +86,11 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 			return errors.Join(fmt.Errorf("--admin-addr: %w", err), public.Close())
 		}
 		adminAddr = adminListener.Addr().String()
-		admin = newServer(adminHandler(figures), log)
+		admin = newServer(adminHandler(figures), cfg.Limits, log)
 		go func() { failed <- admin.Serve(adminListener) }()
 	}
 
-	// The hub and the listener go on while streams drain.
-	background := context.WithoutCancel(ctx)
-	defer live.start(background)()
+	defer live.start(background, verifier.run)()
 	go func() { failed <- server.Serve(public) }()
 	log.Info("serving", "http", public.Addr().String(), "admin", adminAddr)
 	if cfg.Started != nil {
@@ -109,9 +116,9 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 	return err
 }
 
-func newServer(h http.Handler, log *slog.Logger) *http.Server {
+func newServer(h http.Handler, limits limitFlags, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		Handler: h, ReadHeaderTimeout: limits.HeaderTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: limits.MaxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,49 @@ func migrated(t *testing.T, url string) *pgxpool.Pool {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
+	exec(t, pool, `select pgfeed.create_roles()`)
+	letGatewaysIn(t, pool)
+	exec(t, pool, `grant pgfeed_gateway to `+gatewayLogin)
 	return pool
+}
+
+// unmigrated is a database of the test's own that gateways can log in to, and nothing more.
+func unmigrated(t *testing.T) (url string) {
+	t.Helper()
+	url = storetest.Database(t)
+	pool, err := openPool(t, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	letGatewaysIn(t, pool)
+	return url
+}
+
+// letGatewaysIn creates the role that gateways log in as. Roles are the server's, which tests share.
+func letGatewaysIn(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	exec(t, pool, `
+do $$
+begin
+    create role `+gatewayLogin+` login password '`+gatewayLogin+`';
+exception when duplicate_object or unique_violation then
+    null;
+end
+$$`)
+}
+
+// gatewayLogin is the role that gateways of tests log in as: it has the rights of pgfeed_gateway and no others.
+const gatewayLogin = "pgfeed_test_gateway"
+
+// asGateway is a database's URL with the gateway's role.
+func asGateway(t *testing.T, databaseURL string) string {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(gatewayLogin, gatewayLogin)
+	return u.String()
 }
 
 func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
@@ -82,12 +125,13 @@ type testGateway struct {
 	stop  func() int
 }
 
-// startGateway runs `pgfeed serve` and waits until it listens; its database may be away.
+// startGateway runs `pgfeed serve`, with the least rights, and waits until it listens; its database may be away.
 func startGateway(t *testing.T, databaseURL string, flags ...string) *testGateway {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	logs, w := io.Pipe()
 	exited := make(chan int, 1)
+	databaseURL = asGateway(t, databaseURL)
 	go func() {
 		args := append([]string{"serve", "--database-url", databaseURL, "--http-addr", "127.0.0.1:0", "--admin-addr", "", "--drain-window", "100ms"}, flags...)
 		exited <- run(ctx, args, streams{io.Discard, w})

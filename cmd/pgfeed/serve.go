@@ -18,11 +18,13 @@ type serveCmd struct {
 	HTTPAddr          string        `default:":8080" help:"Address of the API and the page."`
 	AdminAddr         string        `default:"127.0.0.1:9090" help:"Address of /metrics and /debug/pprof; empty: none. Keep it private."`
 	Migrate           bool          `help:"Apply missing migrations first."`
-	Cookie            string        `default:"pgfeed_session" help:"Cookie that may carry the session token; empty: only Authorization: Bearer."`
 	Heartbeat         time.Duration `default:"30s" help:"Time between pings on a stream."`
 	KeepAlive         time.Duration `default:"15s" help:"Silence on a stream after which a comment is sent, so that proxies don't cut it."`
 	MaxReplay         int           `default:"10000" help:"Most events that a returning client is sent; one that missed more is told to reload (reset: overflow)."`
 	DrainWindow       time.Duration `default:"20s" help:"On SIGTERM, time over which streams are closed one by one."`
+
+	Auth   authFlags  `embed:""`
+	Limits limitFlags `embed:""`
 }
 
 // validate gives all that is wrong with the settings, at once.
@@ -53,6 +55,8 @@ func (c serveCmd) validate() error {
 	if c.DrainWindow < 0 {
 		add(fmt.Errorf("--drain-window can't be negative: %v", c.DrainWindow))
 	}
+	add(c.Auth.validate())
+	add(c.Limits.validate())
 	if wrong != nil {
 		return usageError{wrong}
 	}
@@ -71,7 +75,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	return runGateway(ctx, gatewayConfig{
 		DatabaseURL: c.DatabaseURL, NotifyURL: c.NotifyDatabaseURL, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr,
-		Cookie: c.Cookie, Stream: sse.Options{Heartbeat: c.Heartbeat, KeepAlive: c.KeepAlive}, MaxReplay: c.MaxReplay, DrainWindow: c.DrainWindow,
+		Auth: c.Auth, Limits: c.Limits, Stream: sse.Options{Heartbeat: c.Heartbeat, KeepAlive: c.KeepAlive}, MaxReplay: c.MaxReplay, DrainWindow: c.DrainWindow,
 		Page: web.Dist(),
 	}, log)
 }

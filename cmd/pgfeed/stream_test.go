@@ -334,7 +334,7 @@ func TestAGatewayWaitsForItsDatabase(t *testing.T) {
 }
 
 func TestAnUnmigratedDatabaseIsSaid(t *testing.T) {
-	g := startGateway(t, storetest.Database(t))
+	g := startGateway(t, unmigrated(t))
 	g.await(t, func(status int, body string) bool {
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "pgfeed migrate up")
 	})

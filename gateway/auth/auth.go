@@ -1,60 +1,64 @@
-// Package auth tells who a request speaks for. It reads credentials and never logs them.
 package auth
 
 import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/pgfeed/pgfeed/gateway"
 )
 
-// ErrNone says that a request carries no credentials that the verifier knows; ErrInvalid that those it carries don't hold.
+// ErrNone says that a request carries no credentials that a verifier knows; ErrInvalid that those it carries don't hold.
+// Their texts are what clients are told.
 var (
 	ErrNone    = errors.New("no session token: send Authorization: Bearer TOKEN, or the session cookie")
 	ErrInvalid = errors.New("the session token is unknown, expired or revoked")
 )
 
-// Verifier turns a request's credentials into an identity. Other errors than ErrNone and ErrInvalid mean that it can't tell
-// at present.
+// Refusal is an ErrInvalid with its reason, which is for the log: it would tell a forger what to mend.
+type Refusal struct{ Reason string }
+
+func (r *Refusal) Error() string { return "refused: " + r.Reason }
+
+// Is makes a Refusal an ErrInvalid.
+func (r *Refusal) Is(target error) bool { return target == ErrInvalid }
+
+func refuse(reason string) error { return &Refusal{Reason: reason} }
+
+// Pass is what a verifier gives for good credentials. Its identity has an expiry where that is fixed, and streams have to end
+// then; where it isn't, whoever watches the session ends them.
+type Pass struct {
+	gateway.Identity
+	hold func() (release func())
+}
+
+// Hold has the session watched for as long as a stream of it is open: the stream's end calls release, once. A pass whose
+// credentials can't be revoked before they expire has nothing to watch.
+func (p Pass) Hold() (release func()) {
+	if p.hold == nil {
+		return func() {}
+	}
+	return p.hold()
+}
+
+// Verifier turns a request's credentials into a pass. Other errors than ErrNone and ErrInvalid mean that it can't tell at
+// present.
 type Verifier interface {
-	Verify(ctx context.Context, r *http.Request) (gateway.Identity, error)
+	Verify(ctx context.Context, r *http.Request) (Pass, error)
 }
 
-// SessionToken verifies opaque tokens against a table of sessions.
-type SessionToken struct {
-	// Cookie is the name of the cookie that may carry the token; empty: none does.
-	Cookie string
-	// Lookup gives the identity of a token, or an error that Unknown recognises.
-	Lookup  func(ctx context.Context, token string) (gateway.Identity, error)
-	Unknown error
-}
+// Verifiers asks one after another; the first that knows the kind of credentials decides.
+type Verifiers []Verifier
 
-var _ Verifier = SessionToken{}
+var _ Verifier = Verifiers(nil)
 
-// Verify implements Verifier. A bearer token goes before a cookie.
-func (v SessionToken) Verify(ctx context.Context, r *http.Request) (gateway.Identity, error) {
-	token := v.token(r)
-	if token == "" {
-		return gateway.Identity{}, ErrNone
-	}
-	id, err := v.Lookup(ctx, token)
-	if errors.Is(err, v.Unknown) {
-		return gateway.Identity{}, ErrInvalid
-	}
-	return id, err
-}
-
-func (v SessionToken) token(r *http.Request) string {
-	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
-	if found && strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(token)
-	}
-	if v.Cookie != "" {
-		if cookie, err := r.Cookie(v.Cookie); err == nil {
-			return cookie.Value
+// Verify implements Verifier.
+func (list Verifiers) Verify(ctx context.Context, r *http.Request) (Pass, error) {
+	for _, v := range list {
+		pass, err := v.Verify(ctx, r)
+		if !errors.Is(err, ErrNone) {
+			return pass, err
 		}
 	}
-	return ""
+	return Pass{}, ErrNone
 }

@@ -37,7 +37,7 @@ const (
 	maxLimit     = 500
 )
 
-func limit(c echo.Context) (int, error) {
+func pageLimit(c echo.Context) (int, error) {
 	if !c.QueryParams().Has("limit") {
 		return defaultLimit, nil
 	}
@@ -58,9 +58,6 @@ func before(c echo.Context) (int64, error) {
 	}
 	return n, nil
 }
-
-// releaseKey is where a middleware that counts streams leaves the func() to be called once when this one is over.
-const releaseKey = "release"
 
 func (a *api) stream(c echo.Context) error {
 	release, _ := c.Get(releaseKey).(func())
@@ -85,6 +82,9 @@ func (a *api) stream(c echo.Context) error {
 		return err
 	}
 	defer s.Leave()
+	if watch, ok := c.Get(watchKey).(func()); ok {
+		watch()
+	}
 	if !id.Expiry.IsZero() {
 		end := time.AfterFunc(time.Until(id.Expiry), func() { s.Close(gateway.CloseSession) })
 		defer end.Stop()
@@ -125,7 +125,7 @@ type reset struct {
 }
 
 func (a *api) activity(c echo.Context) error {
-	n, err := limit(c)
+	n, err := pageLimit(c)
 	if err != nil {
 		return err
 	}

@@ -1,15 +1,18 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+	"golang.org/x/time/rate"
 
 	"github.com/pgfeed/pgfeed/gateway"
 	"github.com/pgfeed/pgfeed/gateway/auth"
@@ -42,6 +45,8 @@ type Options struct {
 	Page          fs.FS // the web page, served at /
 	Demo          Demo
 	Observe       func(Observation) // told of every request that was answered; nil: nobody is
+	Limits        Limits
+	Origins       []string // other sites whose pages may use the API: see CheckOrigin
 }
 
 // Observation is one request that was answered. Its route is the pattern, never the path: paths have no end.
@@ -54,27 +59,29 @@ type Observation struct {
 
 type api struct {
 	Options
-	log *slog.Logger
+	log      *slog.Logger
+	refusals *rate.Limiter // of lines in the log
 }
 
-// New makes the handler of a gateway's public address.
-func New(o Options) http.Handler {
-	a := &api{Options: o, log: o.Logger}
+// New makes the handler of a gateway's public address. The error names an origin that isn't one.
+func New(o Options) (http.Handler, error) {
+	a := &api{Options: o, log: o.Logger, refusals: newRefusals()}
+	origins, err := newOrigins(o.Origins)
+	if err != nil {
+		return nil, err
+	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = a.handleError
 	e.Use(a.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{DisableStackAll: true, LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
 		a.log.Error("panic", "path", c.Path(), "error", err, "stack", string(stack))
 		return newProblem(http.StatusInternalServerError, "an error in the gateway; its log has more")
-	}}), middleware.RequestID(), middleware.BodyLimit("64K"), securityHeaders)
+	}}), saneRequestID, middleware.RequestID(), securityHeaders, a.limitURL, middleware.BodyLimit(strconv.Itoa(cmp.Or(o.Limits.MaxBody, defaultMaxBody))+"B"),
+		origins.cors(), origins.guard)
+	e.IPExtractor = clientAddress(o.Limits.Proxies)
 
 	a.routes(e)
-	// A page of another site may not act with a visitor's cookie.
-	origin := http.NewCrossOriginProtection()
-	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.handleError(newProblem(http.StatusForbidden, "cross-origin requests may not change anything"), e.NewContext(r, w))
-	}))
-	return origin.Handler(e)
+	return e, nil
 }
 
 // routes are described in docs/api/openapi.yaml.
@@ -82,8 +89,8 @@ func (a *api) routes(e *echo.Echo) {
 	e.GET("/healthz", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "ok"}) })
 	e.GET("/readyz", a.ready)
 
+	e.GET("/api/activity/stream", a.stream, a.limitRate, a.authenticate, a.countStream)
 	g := e.Group("/api", a.authenticate)
-	g.GET("/activity/stream", a.stream)
 	g.GET("/activity", a.activity)
 	g.GET("/notifications", a.notifications)
 	g.POST("/notifications/:id/read", a.readOne)
@@ -95,47 +102,6 @@ func (a *api) routes(e *echo.Echo) {
 		// The names of its files say nothing of their contents, so browsers have to ask.
 		e.GET("/*", echo.StaticDirectoryHandler(a.Page, false), noCache)
 	}
-}
-
-func securityHeaders(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; object-src 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		return next(c)
-	}
-}
-
-func noCache(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		c.Response().Header().Set(echo.HeaderCacheControl, "no-cache")
-		return next(c)
-	}
-}
-
-const identityKey = "identity"
-
-func (a *api) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		ctx, cancel := context.WithTimeout(c.Request().Context(), callTimeout)
-		id, err := a.Verifier.Verify(ctx, c.Request())
-		cancel()
-		if err != nil {
-			return err
-		}
-		c.Set(identityKey, id)
-		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-		return next(c)
-	}
-}
-
-// callTimeout bounds every call to the database that a request waits for.
-const callTimeout = 10 * time.Second
-
-func identity(c echo.Context) gateway.Identity {
-	id, _ := c.Get(identityKey).(gateway.Identity)
-	return id
 }
 
 func (a *api) ready(c echo.Context) error {

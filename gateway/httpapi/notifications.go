@@ -21,7 +21,7 @@ type notificationPage struct {
 }
 
 func (a *api) notifications(c echo.Context) error {
-	n, err := limit(c)
+	n, err := pageLimit(c)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pgfeed/pgfeed/gateway"
 	"github.com/pgfeed/pgfeed/gateway/auth"
+	"github.com/pgfeed/pgfeed/gateway/limit"
 )
 
 // problem is an error answer (RFC 9457, "Problem Details for HTTP APIs").
@@ -45,11 +46,16 @@ func unavailable(detail string) *problem {
 func (a *api) asProblem(err error, c echo.Context) *problem {
 	var p *problem
 	var he *echo.HTTPError
+	var refusal *limit.Refusal
 	switch {
 	case errors.As(err, &p):
 		return p
-	case errors.Is(err, auth.ErrNone), errors.Is(err, auth.ErrInvalid):
-		return newProblem(http.StatusUnauthorized, err.Error())
+	case errors.Is(err, auth.ErrInvalid): // whatever its reason
+		return newProblem(http.StatusUnauthorized, auth.ErrInvalid.Error())
+	case errors.Is(err, auth.ErrNone):
+		return newProblem(http.StatusUnauthorized, auth.ErrNone.Error())
+	case errors.As(err, &refusal):
+		return asRefusal(refusal)
 	case errors.Is(err, gateway.ErrDraining):
 		return unavailable("this gateway is going away: connect again")
 	case errors.As(err, &he):

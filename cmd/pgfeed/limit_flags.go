@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pgfeed/pgfeed/gateway/httpapi"
+	"github.com/pgfeed/pgfeed/gateway/limit"
+)
+
+// limitFlags bound what clients may take. 0 means no limit, but for --max-streams and sizes.
+type limitFlags struct {
+	MaxStreams            int           `default:"0" placeholder:"N" help:"Open streams in all; 0: nine tenths of what the limit on open files allows. More get 503."`
+	MaxStreamsPerUser     int           `default:"50" placeholder:"N" help:"Open streams of one user; 0: no limit. More get 429, as with the two below."`
+	MaxStreamsPerTenant   int           `default:"0" placeholder:"N" help:"Open streams of one tenant; 0: no limit."`
+	MaxStreamsPerAddress  int           `default:"2000" placeholder:"N" help:"Open streams of one address, of which an office may have one for all, or one IPv6 /64; 0: no limit."`
+	MaxConnects           float64       `default:"2000" placeholder:"N" help:"New streams a second in all, four times that in a burst; 0: no limit. More get 503."`
+	MaxConnectsPerAddress float64       `default:"200" placeholder:"N" help:"New streams a second from one address, likewise; 0: no limit. More get 429."`
+	MaxHeaderBytes        int           `default:"32768" placeholder:"BYTES" help:"Longest request header; more gets 431."`
+	MaxURLBytes           int           `default:"8192" placeholder:"BYTES" help:"Longest URL; more gets 414."`
+	MaxBodyBytes          int           `default:"65536" placeholder:"BYTES" help:"Longest request body; more gets 413."`
+	HeaderTimeout         time.Duration `default:"10s" help:"Time in which a request's header must have come, or the connection is closed."`
+	TrustedProxies        []string      `placeholder:"CIDR" help:"Networks of the proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8. Without it all that come through a proxy count as one address."`
+	CORSOrigin            []string      `placeholder:"ORIGIN" help:"Other sites whose pages may use the API with a visitor's credentials, such as https://app.example.com; exact, one by one."`
+}
+
+// validate names all that is wrong.
+func (f limitFlags) validate() error {
+	var wrong error
+	add := func(format string, args ...any) { wrong = errors.Join(wrong, fmt.Errorf(format, args...)) }
+	for _, n := range []struct {
+		flag  string
+		value float64
+	}{
+		{"max-streams", float64(f.MaxStreams)}, {"max-streams-per-user", float64(f.MaxStreamsPerUser)},
+		{"max-streams-per-tenant", float64(f.MaxStreamsPerTenant)}, {"max-streams-per-address", float64(f.MaxStreamsPerAddress)},
+		{"max-connects", f.MaxConnects}, {"max-connects-per-address", f.MaxConnectsPerAddress},
+	} {
+		if n.value < 0 {
+			add("--%s can't be negative: %v", n.flag, n.value)
+		}
+	}
+	for _, n := range []struct {
+		flag         string
+		value, least int
+	}{
+		// A cursor has up to 4 kB, and travels in a header or in the URL.
+		{"max-header-bytes", f.MaxHeaderBytes, 8 << 10}, {"max-url-bytes", f.MaxURLBytes, 5 << 10}, {"max-body-bytes", f.MaxBodyBytes, 1 << 10},
+	} {
+		if n.value < n.least {
+			add("--%s must be at least %d, not %d", n.flag, n.least, n.value)
+		}
+	}
+	if f.HeaderTimeout < time.Second {
+		add("--header-timeout must be at least 1s, not %v", f.HeaderTimeout)
+	}
+	if _, err := f.proxies(); err != nil {
+		add("--trusted-proxies: %w", err)
+	}
+	for _, origin := range f.CORSOrigin {
+		if err := httpapi.CheckOrigin(origin); err != nil {
+			add("--cors-origin: %w", err)
+		}
+	}
+	return wrong
+}
+
+// proxies reads networks and single addresses.
+func (f limitFlags) proxies() ([]*net.IPNet, error) {
+	var list []*net.IPNet
+	var wrong error
+	for _, text := range f.TrustedProxies {
+		cidr := text
+		if ip := net.ParseIP(text); ip != nil {
+			cidr += map[bool]string{true: "/32", false: "/128"}[ip.To4() != nil]
+		}
+		_, network, err := net.ParseCIDR(cidr)
+		switch {
+		case err != nil:
+			wrong = errors.Join(wrong, fmt.Errorf("%q is neither a network such as 10.0.0.0/8 nor an address", text))
+		case strings.HasSuffix(cidr, "/0"):
+			wrong = errors.Join(wrong, fmt.Errorf("%q: then anyone could write any address", text))
+		default:
+			list = append(list, network)
+		}
+	}
+	return list, wrong
+}
+
+// limits is what a gateway works with. The flags have been validated.
+func (f limitFlags) limits() httpapi.Limits {
+	total := f.MaxStreams
+	if total == 0 {
+		total = streamsForFiles()
+	}
+	proxies, _ := f.proxies()
+	return httpapi.Limits{
+		Streams: limit.NewStreams(limit.StreamsConfig{
+			PerUser: f.MaxStreamsPerUser, PerTenant: f.MaxStreamsPerTenant, PerAddress: f.MaxStreamsPerAddress, Total: total,
+		}),
+		Rate:   limit.NewRate(limit.RateConfig{PerAddress: f.MaxConnectsPerAddress, Total: f.MaxConnects}),
+		MaxURL: f.MaxURLBytes, MaxBody: f.MaxBodyBytes, Proxies: proxies,
+	}
+}
+
+// streamsForFiles leaves a tenth of the open files for the database, the listener and those who are told to come again.
+func streamsForFiles() int {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur == 0 || files.Cur > 1<<30 {
+		return 0
+	}
+	return int(files.Cur - files.Cur/10) //nolint:gosec // no more than 2³⁰
+}

@@ -28,4 +28,6 @@ export {
 export type { ClientOptions, Topic } from './options';
 export type { Page, PageSignal } from './page';
 export { PollingClient } from './polling-client';
+export { SharedClient, type SharedClientOptions } from './shared-client';
 export { SSEClient } from './sse-client';
+export type { TabChannel, TabLocks, Tabs } from './tabs';

@@ -7,18 +7,21 @@ import { isBadCursor } from './sse-stream';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
+/** What happened since a cursor. */
+export interface PollPage {
+  readonly kind: 'page';
+  readonly events: readonly RealtimeEvent[];
+  readonly cursor: string;
+  /** There is more at once: ask again with the new cursor. */
+  readonly more: boolean;
+  readonly reset: ResetReason | null;
+  /** Whom the server took us for; `null` where it doesn't say. */
+  readonly identity: Identity | null;
+}
+
 /** The answer to one poll. */
 export type PollResult =
-  | {
-      readonly kind: 'page';
-      readonly events: readonly RealtimeEvent[];
-      readonly cursor: string;
-      /** There is more at once: ask again with the new cursor. */
-      readonly more: boolean;
-      readonly reset: ResetReason | null;
-      /** Whom the server took us for; `null` where it doesn't say. */
-      readonly identity: Identity | null;
-    }
+  | PollPage
   | { readonly kind: 'unauthorized' }
   | { readonly kind: 'failed'; readonly retryAfterMs: number | null; readonly badCursor: boolean };
 

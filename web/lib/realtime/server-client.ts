@@ -3,7 +3,7 @@ import type { ConnectOptions, Identity, Unsubscribe } from './client';
 import { type Clock, systemClock } from './clock';
 import type { ClientOptions, Topic } from './options';
 import { browserPage, type Page, type PageSignal } from './page';
-import type { PollResult } from './poll';
+import type { PollPage, PollResult } from './poll';
 import { Poller } from './poller';
 
 /** What the clients that speak to a server themselves have in common: start and stop, the page, who we are, polls. */
@@ -15,7 +15,7 @@ export abstract class ServerClient extends BaseClient {
   protected poller: Poller | null = null;
   /** The browser says that it has no network. */
   protected offline = false;
-  readonly #page: Page;
+  protected readonly page: Page;
   /** From `connect` to `disconnect`: stops listening to the page. `null` when stopped. */
   #leavePage: Unsubscribe | null = null;
   #suspended = false;
@@ -30,7 +30,7 @@ export abstract class ServerClient extends BaseClient {
     this.topics = options.topics ?? ['activity', 'notification'];
     this.clock = clock;
     this.random = options.random ?? Math.random;
-    this.#page = options.page ?? browserPage;
+    this.page = options.page ?? browserPage;
   }
 
   /** Starts from the position. */
@@ -43,7 +43,7 @@ export abstract class ServerClient extends BaseClient {
 
   connect(options: ConnectOptions = {}): boolean {
     if (this.#leavePage !== null) return false;
-    this.#leavePage = this.#page.listen((signal) => this.#signal(signal));
+    this.#leavePage = this.page.listen((signal) => this.#signal(signal));
     if (options.cursor !== undefined) {
       this.position = options.cursor;
       this.#forgotten = false;
@@ -64,15 +64,19 @@ export abstract class ServerClient extends BaseClient {
     return this.#leavePage !== null;
   }
 
-  protected startPolling(waitMs: (failures: number) => number): void {
+  protected startPolling(
+    waitMs: (failures: number) => number,
+    onPage: (page: PollPage) => void = (page) => this.takePage(page),
+    cursor: () => string | null = () => this.position,
+  ): void {
     if (this.poller !== null) return;
     this.poller = new Poller({
       access: this.options,
       topics: this.topics,
       clock: this.clock,
-      cursor: () => this.position,
+      cursor,
       waitMs,
-      onResult: (result) => this.#polled(result),
+      onResult: (result) => this.#polled(result, onPage),
       onChange: () => this.show(),
     });
     this.poller.hurry();
@@ -90,8 +94,6 @@ export abstract class ServerClient extends BaseClient {
     if (before === null || (before.tenant === identity.tenant && before.user === identity.user)) {
       return true;
     }
-    this.#identity = null;
-    this.forgetCursor();
     this.unauthorized('identity');
     return false;
   }
@@ -110,24 +112,32 @@ export abstract class ServerClient extends BaseClient {
 
   protected unauthorized(reason: 'session' | 'identity'): void {
     this.#stop();
+    if (reason === 'identity') {
+      this.#identity = null;
+      this.forgetCursor();
+    }
     this.setStatus({ state: 'unauthorized', reason });
   }
 
-  #polled(result: PollResult): void {
+  protected takePage(page: PollPage): void {
+    const { poller } = this;
+    this.position = page.cursor;
+    this.tellForgotten();
+    if (page.reset !== null) this.reset(page.reset);
+    for (const event of page.events) {
+      // A listener may have disconnected.
+      if (this.poller !== poller) return;
+      this.deliver(event);
+    }
+  }
+
+  #polled(result: PollResult, onPage: (page: PollPage) => void): void {
     if (result.kind === 'unauthorized') {
       this.unauthorized('session');
     } else if (result.kind === 'failed') {
       if (result.badCursor) this.forgetCursor();
     } else if (result.identity === null || this.isStill(result.identity)) {
-      const poller = this.poller;
-      this.position = result.cursor;
-      this.tellForgotten();
-      if (result.reset !== null) this.reset(result.reset);
-      for (const event of result.events) {
-        // A listener may have disconnected.
-        if (this.poller !== poller) return;
-        this.deliver(event);
-      }
+      onPage(result);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { ActivityEvent, NotificationEvent } from '../client';
 import type { Fetch } from '../request';
 
 /** A request that the client made, waiting for the test to answer it. */
@@ -97,7 +98,7 @@ export class ScriptedStream {
 }
 
 /** An envelope as the gateway sends it. */
-export function activity(id: string, description = `did ${id}`) {
+export function activity(id: string, description = `did ${id}`): ActivityEvent {
   return {
     type: 'activity',
     event: 'activity:new',
@@ -109,6 +110,30 @@ export function activity(id: string, description = `did ${id}`) {
       userName: 'Ada',
       action: 'did',
       description,
+      createdAt: '2026-01-01T00:00:00Z',
+    },
+    timestamp: '2026-01-01T00:00:00Z',
+  };
+}
+
+/** A notification's envelope as the gateway sends it. */
+export function notification(
+  id: string,
+  event: NotificationEvent['event'] = 'notification:new',
+): NotificationEvent {
+  return {
+    type: 'notification',
+    event,
+    id,
+    data: {
+      id,
+      tenantId: 'acme',
+      userId: 'ada',
+      type: 'info',
+      category: 'task_assigned',
+      title: `Task ${id}`,
+      body: '',
+      readAt: event === 'notification:read' ? '2026-01-01T00:00:00Z' : null,
       createdAt: '2026-01-01T00:00:00Z',
     },
     timestamp: '2026-01-01T00:00:00Z',

@@ -17,6 +17,7 @@ type SubscriberConfig struct {
 	Tenant, User, Token string
 	Pick                func(avoid string) string // the next address
 	HopAfter            int                       // events, roughly, after which it changes to another gateway; 0: never
+	HopEvery            time.Duration             // time, roughly, after which it does; 0: never
 	Retry               time.Duration             // longest wait before the first attempt after a loss; 0: 1s
 	Latency             func(time.Duration)       // told of the age of each new event; nil: nobody is
 }
@@ -39,6 +40,7 @@ type Subscriber struct {
 
 // SubscriberStats is what became of a subscriber's connections.
 type SubscriberStats struct {
+	Live      bool          // connected now
 	Up, Down  time.Duration // from the first hello on; a silence of more than silentAfter counts as down
 	Opened    int           // streams
 	Losses    int           // ends of streams that it had not asked for
@@ -153,6 +155,10 @@ func (s *Subscriber) connect(ctx context.Context, addr string) (opened bool, ret
 		s.kick = nil
 		s.mu.Unlock()
 	}()
+	if s.HopEvery > 0 {
+		hop := time.AfterFunc(s.HopEvery/2+rand.N(s.HopEvery), s.Hop) //nolint:gosec // not all at once
+		defer hop.Stop()
+	}
 	left := -1
 	if s.HopAfter > 0 {
 		left = 1 + rand.N(2*s.HopAfter) //nolint:gosec // any will do
@@ -320,7 +326,7 @@ func (s *Subscriber) Stats() (SubscriberStats, int64) {
 	defer s.mu.Unlock()
 	s.settleTime(s.live)
 	stats := s.stats
-	stats.Resets = maps.Clone(stats.Resets)
+	stats.Live, stats.Resets = s.live, maps.Clone(stats.Resets)
 	return stats, s.got.number
 }
 

@@ -16,8 +16,8 @@ type Truth struct {
 // who a row is for; activities have no user.
 type who struct{ tenant, user string }
 
-// ReadTruth reads it. Nothing should be written meanwhile.
-func ReadTruth(ctx context.Context, url string) (Truth, error) {
+// ReadTruth reads that of some tenants. Nothing should be written for them meanwhile.
+func ReadTruth(ctx context.Context, url string, tenants []string) (Truth, error) {
 	truth := Truth{map[who][topics][]int64{}}
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -25,9 +25,9 @@ func ReadTruth(ctx context.Context, url string) (Truth, error) {
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	rows, err := conn.Query(ctx, `
-select 0, id, "tenantId", '' from "activityLogs"
+select 0, id, "tenantId", '' from "activityLogs" where "tenantId" = any ($1)
 union all
-select 1, id, "tenantId", "userId" from notifications`)
+select 1, id, "tenantId", "userId" from notifications where "tenantId" = any ($1)`, tenants)
 	if err != nil {
 		return truth, err
 	}

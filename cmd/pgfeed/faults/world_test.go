@@ -235,7 +235,7 @@ func (w *world) settle() (all faults.Difference) {
 	for _, tenant := range tenants {
 		w.insert(tenant, "fence", 1)
 	}
-	truth, err := faults.ReadTruth(ctx, w.url)
+	truth, err := faults.ReadTruth(ctx, w.url, tenants)
 	if err != nil {
 		w.Fatal(err)
 	}

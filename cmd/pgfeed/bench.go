@@ -7,7 +7,9 @@ import (
 )
 
 // benchCmd measures pgfeed on the system at hand. Each benchmark is a file bench_NAME.go.
-type benchCmd struct{}
+type benchCmd struct {
+	Soak benchSoakCmd `cmd:"" help:"Run gateways for hours while things break, and say whether anybody noticed."`
+}
 
 // benchFlags are shared by all benchmarks.
 type benchFlags struct {

@@ -9,9 +9,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/soak"
 )
 
 // Exit statuses.
@@ -31,6 +34,7 @@ type cli struct {
 	Detach  detachCmd  `cmd:"" help:"Stop publishing a table."`
 	Session sessionCmd `cmd:"" help:"Make, revoke or list session tokens of the table \"sessions\"."`
 	Doctor  doctorCmd  `cmd:"" help:"Check what usually goes wrong between pgfeed and its database, and say how to mend it."`
+	Bench   benchCmd   `cmd:"" help:"Measure pgfeed on the system at hand."`
 	Tail    tailCmd    `cmd:"" help:"Print a tenant's events as JSON lines, as they are committed."`
 	Health  healthCmd  `cmd:"" help:"Ask a gateway whether it is ready; the exit status is the answer. For health checks of containers."`
 	Version versionCmd `cmd:"" help:"Print the version."`
@@ -63,6 +67,7 @@ func run(ctx context.Context, args []string, io streams) int {
 			"Every flag can also be given as an environment variable, such as PGFEED_HTTP_ADDR for --http-addr, or as a key of the --config file.\n\n"+
 			"Start with: pgfeed demo"),
 		kong.DefaultEnvars("PGFEED"),
+		kong.Vars{"soak_faults": strings.Join(soak.Kinds(), ", ")},
 		kong.Configuration(loadConfigFile),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(io.out, io.err),

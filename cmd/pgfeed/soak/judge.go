@@ -83,7 +83,7 @@ func (s *soak) judge(ctx context.Context, report *bench.Report, took time.Durati
 		figure(events, "doubled", float64(all.Doubled), "").Below(0),
 		figure(events, "sent again and dropped by id", float64(all.Again), ""),
 	)
-	report.Add(s.latency.Figures("commit to subscriber, faults included")...)
+	report.Add(s.latency.Figures("INSERT to subscriber, open transactions and faults included")...)
 	report.Add(figure(connections, "uptime", 100*t.uptime(), "%").AtLeast(wantUptime))
 	report.Add(figure(connections, "losses", float64(t.Losses), ""))
 	if t.Losses > 0 {

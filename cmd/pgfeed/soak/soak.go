@@ -2,14 +2,14 @@ package soak
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"crypto/rand"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -128,6 +128,9 @@ func (s *soak) prepare(ctx context.Context) error {
 	return s.startGateways(ctx)
 }
 
+// unlimited is for subscribers that all come from one address.
+var unlimited = []string{"--max-streams-per-address=0", "--max-streams-per-tenant=0", "--max-connects=0", "--max-connects-per-address=0"}
+
 func (s *soak) startGateways(ctx context.Context) error {
 	u, err := url.Parse(s.url)
 	if err != nil || u.Host == "" {
@@ -145,7 +148,8 @@ func (s *soak) startGateways(ctx context.Context) error {
 		}
 		through := *u
 		through.Host = link.Addr()
-		g, err := faults.StartGateway(ctx, s.Program, through.String(), s.GatewayFlags...)
+		flags := append(slices.Clone(unlimited), s.GatewayFlags...)
+		g, err := faults.StartGateway(ctx, s.Program, through.String(), flags...)
 		if err != nil {
 			return err
 		}

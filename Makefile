@@ -2,7 +2,7 @@
 # What .ci/setup installs for itself is found here.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pgfeed/bin:$(PATH)
 
-.PHONY: help demo test test-go test-web test-e2e test-container build image web generate lint fmt ci setup
+.PHONY: help demo test test-go test-web test-e2e test-container test-docs build image web generate lint fmt ci setup
 
 # Of `make image`.
 IMAGE ?= pgfeed
@@ -17,8 +17,12 @@ demo: ## Start a database, two tenants and the page, and print its address; Ctrl
 test: test-go test-web test-e2e test-container ## Run all tests, on a real PostgreSQL, in a browser, on a container
 
 test-go: ## Run the Go tests with the race detector
-	@.ci/setup compiler postgres pgbouncer
+	@.ci/setup compiler postgres psql pgbouncer promtool
 	go test -race ./...
+
+test-docs: ## Run the commands that README and docs show
+	@.ci/setup compiler postgres psql
+	go test -race ./docs/
 
 test-web: ## Run the unit tests of web/
 	@.ci/setup web

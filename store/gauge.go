@@ -27,8 +27,8 @@ type Gauge struct {
 type Reading struct {
 	QueueUsage        float64 // part of the NOTIFY queue that is in use, 0 to 1
 	LogBytes          int64
-	OldestTransaction time.Duration // age of the oldest open transaction of this database
-	Busy              bool          // hints are off, since gateways read the log anyway
+	OldestTransaction *time.Duration // age of the oldest open transaction that has written in this database; nil: the role may not see
+	Busy              bool           // hints are off, since gateways read the log anyway
 	Err               error
 }
 
@@ -39,8 +39,9 @@ const gaugeSQL = `
 select pg_notification_queue_usage(),
        (select coalesce(sum(pg_total_relation_size(r)), 0)::bigint
           from (select 'pgfeed.events'::regclass union all select inhrelid from pg_inherits where inhparent = 'pgfeed.events'::regclass) log(r)),
-       (select coalesce(extract(epoch from clock_timestamp() - min(xact_start)), 0)::float8 from pg_stat_activity
-         where datname = current_database() and backend_xid is not null),
+       (select case when pg_has_role('pg_read_all_stats', 'usage')
+                    then coalesce(extract(epoch from clock_timestamp() - min(xact_start)), 0)::float8 end
+          from pg_stat_activity where datname = current_database() and backend_xid is not null),
        (select busy_until > clock_timestamp() from pgfeed.state)`
 
 // Read gives the figures; they are up to ten seconds old. It waits no longer than two seconds for the database.
@@ -53,11 +54,14 @@ func (g *Gauge) Read() Reading {
 	ctx, cancel := context.WithTimeout(context.Background(), gaugeTimeout)
 	defer cancel()
 	var r Reading
-	var oldest float64
+	var oldest *float64
 	if err := g.pool.QueryRow(ctx, gaugeSQL).Scan(&r.QueueUsage, &r.LogBytes, &oldest, &r.Busy); err != nil {
 		r = Reading{Err: fmt.Errorf("read the database's figures: %w", err)}
 	}
-	r.OldestTransaction = time.Duration(oldest * float64(time.Second))
+	if oldest != nil {
+		age := time.Duration(*oldest * float64(time.Second))
+		r.OldestTransaction = &age
+	}
 	g.last, g.at = r, time.Now()
 	return r
 }

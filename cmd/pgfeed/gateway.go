@@ -57,11 +57,12 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		return err
 	}
 	cfg.Stream.Counters = &sse.Counters{}
-	figures := newMetrics(metricParts{hub, cfg.Stream.Counters, listener, pool, store.NewGauge(pool)})
+	limits := cfg.Limits.limits()
+	figures := newMetrics(metricParts{hub, cfg.Stream.Counters, listener, pool, store.NewGauge(pool), verifier.sessions, limits})
 	state := &readiness{pool: pool, hub: hub, listener: listener}
 	options := httpapi.Options{
 		Hub: hub, Log: live.log, Notifications: store.NewNotifications(pool),
-		Verifier: verifier, Limits: cfg.Limits.limits(), Origins: cfg.Limits.CORSOrigin,
+		Verifier: countedVerifier{verifier, figures}, Limits: limits, Origins: cfg.Limits.CORSOrigin,
 		Ready: state.check, Stream: cfg.Stream, Logger: log, Page: cfg.Page, Observe: figures.observe,
 	}
 	if cfg.Demo != nil {

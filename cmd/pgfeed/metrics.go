@@ -12,7 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/gateway/auth"
 	"github.com/pgfeed/pgfeed/gateway/httpapi"
+	"github.com/pgfeed/pgfeed/gateway/limit"
 	"github.com/pgfeed/pgfeed/gateway/sse"
 	"github.com/pgfeed/pgfeed/store"
 )
@@ -27,6 +29,7 @@ type metrics struct {
 
 	requests *prometheus.CounterVec
 	took     *prometheus.HistogramVec
+	verified *prometheus.CounterVec
 }
 
 // metricParts are what the figures come from.
@@ -36,6 +39,8 @@ type metricParts struct {
 	listener *store.Listener
 	pool     *pgxpool.Pool
 	gauge    *store.Gauge
+	sessions *auth.Sessions // nil: none are looked up
+	limits   httpapi.Limits
 }
 
 // figures are one scrape's snapshot.
@@ -45,6 +50,8 @@ type figures struct {
 	listener store.ListenerStats
 	pool     *pgxpool.Stat
 	database store.Reading
+	sessions *auth.SessionsStats // nil: none are looked up
+	refused  map[string]float64  // streams, by the limit that they met
 }
 
 func newMetrics(parts metricParts) *metrics {
@@ -57,10 +64,16 @@ func newMetrics(parts metricParts) *metrics {
 			Name: "pgfeed_http_request_duration_seconds", Help: "Time to answer a request, by route, streams left out.",
 			Buckets: gateway.HistogramBounds[:],
 		}, []string{"route"}),
+		verified: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "pgfeed_authentications_total", Help: "Requests whose credentials were looked at, by outcome: accepted, none (there were none), refused, failed (it could not be told).",
+		}, []string{"outcome"}),
+	}
+	for _, outcome := range []string{outcomeAccepted, outcomeNone, outcomeRefused, outcomeFailed} {
+		m.verified.WithLabelValues(outcome)
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.took, buildInfo(), m,
+		m.requests, m.took, m.verified, buildInfo(), m,
 	)
 	return m
 }
@@ -91,9 +104,34 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		hub: m.parts.hub.Stats(), streams: m.parts.streams.Stats(), listener: m.parts.listener.Stats(),
 		pool: m.parts.pool.Stat(), database: m.parts.gauge.Read(),
 	}
+	if m.parts.sessions != nil {
+		s := m.parts.sessions.Stats()
+		now.sessions = &s
+	}
+	now.refused = refusals(m.parts.limits)
 	for _, f := range families {
 		f.collect(f.desc, &now, ch)
 	}
+}
+
+// refusals are the streams that met a limit, all kinds of limits, those that nothing has met included.
+func refusals(l httpapi.Limits) map[string]float64 {
+	counts := map[string]float64{}
+	add := func(kind string, scopes []limit.Scope, refused map[limit.Scope]uint64) {
+		for _, s := range scopes {
+			counts[string(s)+"_"+kind] = float64(refused[s])
+		}
+	}
+	var streams, rate map[limit.Scope]uint64
+	if l.Streams != nil {
+		streams = l.Streams.Stats().Refused
+	}
+	if l.Rate != nil {
+		rate = l.Rate.Stats().Refused
+	}
+	add("streams", []limit.Scope{limit.User, limit.Tenant, limit.Address, limit.Total}, streams)
+	add("rate", []limit.Scope{limit.Address, limit.Total}, rate)
+	return counts
 }
 
 func buildInfo() prometheus.Collector {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/gateway/auth"
 )
 
 // family is one metric with what it is collected from.
@@ -59,6 +60,15 @@ func known(name, help string, value func(*figures) float64) family {
 	}}
 }
 
+// ofSessions is left out where no sessions are looked up.
+func ofSessions(kind prometheus.ValueType, name, help string, value func(*auth.SessionsStats) float64) family {
+	return family{prometheus.NewDesc(name, help, nil, nil), func(d *prometheus.Desc, f *figures, ch chan<- prometheus.Metric) {
+		if f.sessions != nil {
+			ch <- prometheus.MustNewConstMetric(d, kind, value(f.sessions))
+		}
+	}}
+}
+
 func truth(b bool) float64 {
 	if b {
 		return 1
@@ -75,7 +85,7 @@ func floats[K comparable](counts map[K]uint64) map[K]float64 {
 }
 
 // families are all metrics but those of requests and of the Go runtime.
-var families = slices.Concat(streamFamilies, logFamilies, databaseFamilies)
+var families = slices.Concat(streamFamilies, accessFamilies, logFamilies, databaseFamilies)
 
 var streamFamilies = []family{
 	gauge("pgfeed_connections", "Open streams.", func(f *figures) float64 { return float64(f.hub.Connections) }),
@@ -93,6 +103,21 @@ var streamFamilies = []family{
 		func(f *figures) map[gateway.ResetReason]float64 { return floats(f.hub.Resets) }),
 	by(prometheus.CounterValue, "pgfeed_byes_total", "Streams that the gateway ended, by reason; slow is a subscriber that fell behind.", "reason",
 		func(f *figures) map[gateway.CloseReason]float64 { return floats(f.hub.Byes) }),
+}
+
+var accessFamilies = []family{
+	by(prometheus.CounterValue, "pgfeed_streams_refused_total", "Streams refused because of a limit, by the limit that they met.", "limit",
+		func(f *figures) map[string]float64 { return f.refused }),
+	ofSessions(prometheus.GaugeValue, "pgfeed_sessions_watched", "Sessions with open streams.",
+		func(s *auth.SessionsStats) float64 { return float64(s.Held) }),
+	ofSessions(prometheus.GaugeValue, "pgfeed_session_changes_reported", "1 while a trigger reports changes of sessions; else they are asked for every second.",
+		func(s *auth.SessionsStats) float64 { return truth(s.Watched) }),
+	ofSessions(prometheus.CounterValue, "pgfeed_sessions_closed_total", "Sessions whose streams were ended because they were revoked or changed.",
+		func(s *auth.SessionsStats) float64 { return float64(s.Closed) }),
+	ofSessions(prometheus.CounterValue, "pgfeed_session_lookups_total", "Tokens looked up in the database; many share a query.",
+		func(s *auth.SessionsStats) float64 { return float64(s.Tokens) }),
+	ofSessions(prometheus.CounterValue, "pgfeed_session_queries_total", "Queries that looked tokens up.",
+		func(s *auth.SessionsStats) float64 { return float64(s.Queries) }),
 }
 
 var logFamilies = []family{
@@ -126,8 +151,13 @@ var databaseFamilies = []family{
 	known("pgfeed_database_notification_queue_ratio", "Part of the database server's NOTIFY queue that is in use; at 1, commits that notify fail.",
 		func(f *figures) float64 { return f.database.QueueUsage }),
 	known("pgfeed_log_bytes", "Size of the log on disk, indexes included.", func(f *figures) float64 { return float64(f.database.LogBytes) }),
-	known("pgfeed_database_oldest_transaction_age_seconds", "Age of the oldest open transaction in the database, of applications or of maintenance.",
-		func(f *figures) float64 { return f.database.OldestTransaction.Seconds() }),
+	family{prometheus.NewDesc("pgfeed_database_oldest_transaction_age_seconds",
+		"Age of the oldest open transaction that has written in the database. Left out unless the gateway's role has pg_read_all_stats.", nil, nil),
+		func(d *prometheus.Desc, f *figures, ch chan<- prometheus.Metric) {
+			if f.database.Err == nil && f.database.OldestTransaction != nil {
+				ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, f.database.OldestTransaction.Seconds())
+			}
+		}},
 	by(prometheus.GaugeValue, "pgfeed_database_pool_connections", "Connections of the gateway's pool, by state.", "state",
 		func(f *figures) map[string]float64 {
 			return map[string]float64{

@@ -86,10 +86,11 @@ func (g *testGateway) awaitMetric(t *testing.T, atLeast float64, name string, la
 	}
 }
 
-func startMeasured(t *testing.T) (*testGateway, *pgxpool.Pool) {
+func startMeasured(t *testing.T, flags ...string) (*testGateway, *pgxpool.Pool) {
 	t.Helper()
 	url, pool := database(t)
-	return startReady(t, url, "--admin-addr", "127.0.0.1:0"), pool
+	exec(t, pool, `grant pg_read_all_stats to `+gatewayLogin) // so that nothing is left out
+	return startReady(t, url, append([]string{"--admin-addr", "127.0.0.1:0"}, flags...)...), pool
 }
 
 func TestMetricsKeepToTheConventions(t *testing.T) {
@@ -116,6 +117,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	g.stream(t, token, "?cursor=nonsense").Until(t, "reset")
 
 	g.awaitMetric(t, 3, "pgfeed_deliveries_total")
+	g.awaitMetric(t, 1, "pgfeed_session_changes_reported")
 	now := g.scrape(t)
 	for _, want := range []struct {
 		name   string
@@ -138,6 +140,9 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 		{"pgfeed_database_up", nil, 1},
 		{"pgfeed_busy", nil, 0},
 		{"pgfeed_build_info", nil, 1},
+		{"pgfeed_sessions_watched", nil, 1},
+		{"pgfeed_authentications_total", []string{"outcome", "accepted"}, 4},
+		{"pgfeed_authentications_total", []string{"outcome", "failed"}, 0},
 		{"pgfeed_http_requests_total", []string{"route", "/api/activity", "method", "GET", "code", "200"}, 1},
 	} {
 		if got := metric(t, now, want.name, want.labels...); got != want.value {
@@ -162,5 +167,36 @@ func TestARouteThatNobodyHasIsNoLabelOfItsOwn(t *testing.T) {
 	g.get(t, "/api/one-of-very-many", "")
 	if text := g.metrics(t); strings.Contains(text, "one-of-very-many") {
 		t.Error("the path of a request became a label")
+	}
+}
+
+func TestMetricsCountWhoIsRefused(t *testing.T) {
+	g, pool := startMeasured(t, "--max-streams-per-user", "1")
+	token := session(t, pool, "acme", "ada")
+	g.get(t, "/api/activity", "")
+	g.get(t, "/api/activity", "wrong")
+	s := g.stream(t, token)
+	if status, body := g.get(t, "/api/activity/stream", token); status != http.StatusTooManyRequests {
+		t.Errorf("a second stream: %d %s", status, body)
+	}
+	exec(t, pool, `delete from sessions`)
+	s.Until(t, "bye")
+	g.awaitMetric(t, 1, "pgfeed_sessions_closed_total")
+	now := g.scrape(t)
+	for _, want := range []struct {
+		name   string
+		labels []string
+		value  float64
+	}{
+		{"pgfeed_authentications_total", []string{"outcome", "none"}, 1},
+		{"pgfeed_authentications_total", []string{"outcome", "refused"}, 1},
+		{"pgfeed_streams_refused_total", []string{"limit", "user_streams"}, 1},
+		{"pgfeed_streams_refused_total", []string{"limit", "tenant_streams"}, 0},
+		{"pgfeed_streams_refused_total", []string{"limit", "address_rate"}, 0},
+		{"pgfeed_byes_total", []string{"reason", "session"}, 1},
+	} {
+		if got := metric(t, now, want.name, want.labels...); got != want.value {
+			t.Errorf("%s %q is %v, want %v", want.name, want.labels, got, want.value)
+		}
 	}
 }

@@ -95,7 +95,7 @@ func TestEveryAnswerIsAsOpenAPIDescribesIt(t *testing.T) {
 	server := storetest.Server(t) // which goes away at the end
 	url := server.URL("postgres")
 	pool := migrated(t, url)
-	g := startReady(t, url)
+	g := startReady(t, url, "--max-streams-per-user", "3")
 	token := session(t, pool, "acme", "ada")
 	for range 3 {
 		insert(t, pool, "acme", "something")
@@ -130,6 +130,7 @@ func TestEveryAnswerIsAsOpenAPIDescribesIt(t *testing.T) {
 		{"POST", "/api/notifications/1/read", "", 401},
 		{"POST", "/api/notifications/read", token, 200},
 		{"POST", "/api/notifications/read", "", 401},
+		{"GET", "/api/activity?x=" + strings.Repeat("x", 9000), token, 414},
 	} {
 		if status := api.send(t, c.method, g.URL+c.path, c.token); status != c.status {
 			t.Errorf("%s %s: %d, want %d", c.method, c.path, status, c.status)
@@ -139,6 +140,12 @@ func TestEveryAnswerIsAsOpenAPIDescribesIt(t *testing.T) {
 		if status := api.send(t, "POST", g.URL+path, "", "Origin", "https://evil.example", "Cookie", "pgfeed_session="+token); status != 403 {
 			t.Errorf("from another origin: %d", status)
 		}
+	}
+	for range 3 {
+		g.stream(t, session(t, pool, "acme", "grace"))
+	}
+	if status := api.send(t, "GET", g.URL+"/api/activity/stream", session(t, pool, "acme", "grace")); status != 429 {
+		t.Errorf("one stream too many: %d", status)
 	}
 	if err := server.Crash(); err != nil {
 		t.Fatal(err)
@@ -155,7 +162,7 @@ func TestEveryAnswerIsAsOpenAPIDescribesIt(t *testing.T) {
 	for path, item := range api.doc.Paths.Map() {
 		for method, operation := range item.Operations() {
 			for status := range operation.Responses.Map() {
-				if answer := method + " " + path + " " + status; status != "429" && !api.seen[answer] {
+				if answer := method + " " + path + " " + status; status != "default" && !api.seen[answer] {
 					t.Errorf("%s is described, and wasn't tried", answer)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -254,7 +255,7 @@ func parseHint(tenant, payload string) (*gateway.Event, error) {
 	if err := json.Unmarshal([]byte(payload), &p); err != nil {
 		return nil, fmt.Errorf("hint for tenant %q: %w", tenant, err)
 	}
-	if p.Seq <= 0 || p.XID == 0 || p.Boot == 0 || p.Topic == "" || p.Event == "" || len(p.Data) == 0 {
+	if p.Seq <= 0 || p.XID == 0 || p.Boot == 0 || p.Topic == "" || len(p.Data) == 0 || !strings.HasPrefix(p.Event, p.Topic+":") {
 		return nil, nil //nolint:nilnil // no event is an answer here
 	}
 	return &gateway.Event{

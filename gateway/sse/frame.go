@@ -2,20 +2,22 @@ package sse
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pgfeed/pgfeed/gateway"
 )
 
-// AppendMessage appends a message as a frame. Its data is one line by contract (gateway.Event.Envelope); a name and a cursor
-// hold no line breaks. A message without a name sets the client's last event id and nothing else.
+// AppendMessage appends a message as a frame. Its data is one line by contract (gateway.Event.Envelope), and a cursor has no line
+// breaks; a name that had some would be a way to forge frames, so what follows them is left out. A message without a name sets the
+// client's last event id and nothing else.
 func AppendMessage(buf []byte, m gateway.Message) []byte {
 	if m.Name == "" && m.Cursor == "" {
 		return buf
 	}
 	if m.Name != "" {
 		buf = append(buf, "event: "...)
-		buf = append(buf, m.Name...)
+		buf = append(buf, line(m.Name)...)
 		buf = append(buf, '\n')
 	}
 	if m.Cursor != "" {
@@ -29,6 +31,14 @@ func AppendMessage(buf []byte, m gateway.Message) []byte {
 		buf = append(buf, '\n')
 	}
 	return append(buf, '\n')
+}
+
+// line is the part of a text before the first character that ends a line, or that no line of a stream has.
+func line(text string) string {
+	if end := strings.IndexAny(text, "\r\n\x00"); end >= 0 {
+		return text[:end]
+	}
+	return text
 }
 
 // AppendRetry appends the line that says after which time a client reconnects, in whole milliseconds. It stands in a frame, or

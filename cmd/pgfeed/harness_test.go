@@ -123,6 +123,8 @@ type testGateway struct {
 	URL   string
 	Admin string // empty without --admin-addr
 	stop  func() int
+	// logs is all that it has logged.
+	logs func() string
 }
 
 // startGateway runs `pgfeed serve`, with the least rights, and waits until it listens; its database may be away.
@@ -139,11 +141,13 @@ func startGateway(t *testing.T, databaseURL string, flags ...string) *testGatewa
 	}()
 	type addresses struct{ Msg, HTTP, Admin string }
 	addr := make(chan addresses, 1)
+	var said transcript
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
 		lines := bufio.NewScanner(logs)
 		for lines.Scan() {
+			said.add(lines.Text())
 			var line addresses
 			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
 				addr <- line
@@ -159,12 +163,30 @@ func startGateway(t *testing.T, databaseURL string, flags ...string) *testGatewa
 	t.Cleanup(func() { stop() })
 	select {
 	case a := <-addr:
-		return &testGateway{URL: "http://" + a.HTTP, Admin: "http://" + a.Admin, stop: stop}
+		return &testGateway{URL: "http://" + a.HTTP, Admin: "http://" + a.Admin, stop: stop, logs: said.String}
 	case code := <-exited:
 		exited <- code
 		t.Fatalf("pgfeed serve ended with status %d", code)
 		return nil
 	}
+}
+
+// transcript keeps lines.
+type transcript struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (t *transcript) add(line string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lines = append(t.lines, line)
+}
+
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.Join(t.lines, "\n")
 }
 
 // startReady is startGateway with a gateway that is ready, and whose listener hears.

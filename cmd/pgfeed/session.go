@@ -17,6 +17,7 @@ type sessionCmd struct {
 	Create sessionCreateCmd `cmd:"" help:"Make a session and print its token, alone, on stdout."`
 	Revoke sessionRevokeCmd `cmd:"" help:"End a session."`
 	List   sessionListCmd   `cmd:"" help:"List the sessions that are valid; tokens can't be shown again."`
+	Watch  sessionWatchCmd  `cmd:"" help:"Have the application's tables of sessions report changes, so that a revoked session loses its streams at once, and let pgfeed_gateway read them."`
 }
 
 type sessionCreateCmd struct {
@@ -106,4 +107,33 @@ func (c sessionListCmd) Run(ctx context.Context, io streams) error {
 		_, _ = fmt.Fprintf(w, "%s\t%q\t%q\t%s\n", id.Session, id.Tenant, id.User, id.Expiry.Format(time.RFC3339))
 	}
 	return w.Flush()
+}
+
+type sessionWatchCmd struct {
+	databaseFlags
+	sessionSourceFlags
+}
+
+// Run adds the triggers. It works as the owner of the tables.
+func (c sessionWatchCmd) Run(ctx context.Context, io streams) error {
+	wrong := c.validate()
+	if c.SessionPreset == presetNone || c.SessionPreset == presetQuery {
+		wrong = errors.Join(wrong, errors.New("--session-preset: for tables of your own call pgfeed.watch_sessions in SQL, once for each"))
+	}
+	if wrong != nil {
+		return usageError{wrong}
+	}
+	pool, err := c.migratedPool(ctx)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	tables, err := c.source(pool).Watch(ctx)
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		_, _ = fmt.Fprintf(io.out, "watching %s\n", table)
+	}
+	return nil
 }

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
+	"github.com/pgfeed/pgfeed/store/storetest"
+)
+
+// revocation is how soon streams of a revoked session have to end. Tests log what it took; they fail where it takes no end, since
+// a machine that is overloaded isn't a fault.
+const revocation = 2 * time.Second
+
+// endsForItsSession waits for the bye.
+func endsForItsSession(t *testing.T, s *ssetest.Stream) {
+	t.Helper()
+	begun := time.Now()
+	if f := s.Until(t, "bye"); f.Data != `{"reason":"session"}` {
+		t.Errorf("bye %s", f.Data)
+	}
+	if _, err := s.Next(t); !errors.Is(err, io.EOF) {
+		t.Errorf("after bye: %v", err)
+	}
+	if took := time.Since(begun); took > revocation {
+		t.Logf("the stream ended only after %v", took)
+	}
+}
+
+// goesOn is a stream that must not have ended.
+func goesOn(t *testing.T, pool *pgxpool.Pool, tenant string, s *ssetest.Stream) {
+	t.Helper()
+	insert(t, pool, tenant, "goes on")
+	if got := description(t, s.Event(t)); got != "goes on" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestARevokedSessionLosesItsStreamsOnEveryGatewayAndNobodyElseDoes(t *testing.T) {
+	noLeaks(t)
+	url, pool := database(t)
+	gateways := []*testGateway{startReady(t, url), startReady(t, url)}
+	for how, end := range map[string]func(token string){
+		"deleted by command": func(token string) {
+			if code, _, err := command(t, "session", "revoke", "--database-url", url, token); code != 0 {
+				t.Errorf("revoke: %d %s", code, err)
+			}
+		},
+		"deleted": func(string) { exec(t, pool, `delete from sessions where "userId" = 'eve'`) },
+		"expired at once": func(string) {
+			exec(t, pool, `update sessions set "expiresAt" = now() where "userId" = 'eve'`)
+		},
+		"moved to another tenant": func(string) {
+			exec(t, pool, `update sessions set "tenantId" = 'globex' where "userId" = 'eve'`)
+		},
+		"deleted with many": func(string) {
+			exec(t, pool, `insert into sessions select sha256(n::text::bytea), 'x', 'x', now() + '1 hour', now() from generate_series(1, 3000) n`)
+			exec(t, pool, `delete from sessions where "userId" in ('x', 'eve')`)
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			token, other := session(t, pool, "acme", "eve"), session(t, pool, "acme", "ada")
+			var ending, going []*ssetest.Stream
+			for _, g := range gateways {
+				ending = append(ending, g.stream(t, token), g.stream(t, token))
+				going = append(going, g.stream(t, other))
+			}
+			end(token)
+			for _, s := range ending {
+				endsForItsSession(t, s)
+			}
+			for _, s := range going {
+				goesOn(t, pool, "acme", s)
+				s.Close()
+			}
+			// A session that has moved is good for the other tenant, and for it only.
+			status, body := gateways[0].get(t, "/api/activity", token)
+			if moved := strings.Contains(body, `"tenant":"globex"`); status != http.StatusUnauthorized && !moved {
+				t.Errorf("its token gets %d %s", status, body)
+			}
+			exec(t, pool, `delete from sessions`)
+		})
+	}
+}
+
+func TestATruncatedTableRevokesAll(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url)
+	s := g.stream(t, session(t, pool, "acme", "ada"))
+	exec(t, pool, `truncate sessions`)
+	endsForItsSession(t, s)
+}
+
+func TestWithoutTriggersRevocationIsFoundByAsking(t *testing.T) {
+	url, pool := database(t)
+	exec(t, pool, `select pgfeed.unwatch_sessions('sessions')`)
+	g := startReady(t, url)
+	token := session(t, pool, "acme", "eve")
+	s, other := g.stream(t, token), g.stream(t, session(t, pool, "acme", "ada"))
+	exec(t, pool, `delete from sessions where "userId" = 'eve'`)
+	endsForItsSession(t, s)
+	goesOn(t, pool, "acme", other)
+}
+
+func TestASessionThatIsExtendedKeepsItsStreams(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url)
+	s := g.stream(t, session(t, pool, "acme", "ada"))
+	exec(t, pool, `update sessions set "expiresAt" = now() + interval '4 seconds'`)
+	short := g.stream(t, session(t, pool, "acme", "bob"))
+	exec(t, pool, `update sessions set "expiresAt" = now() + interval '4 seconds' where "userId" = 'bob'`)
+	exec(t, pool, `update sessions set "expiresAt" = now() + interval '1 hour' where "userId" = 'ada'`)
+	endsForItsSession(t, short) // after what would have been the end of both
+	goesOn(t, pool, "acme", s)
+}
+
+func TestWithTheDatabaseAwayStreamsEndWhenTheirSessionsExpire(t *testing.T) {
+	noLeaks(t)
+	server := storetest.Server(t)
+	url := server.URL("postgres")
+	pool := migrated(t, url)
+	g := startReady(t, url)
+	token := session(t, pool, "acme", "eve")
+	exec(t, pool, `update sessions set "expiresAt" = now() + interval '10 seconds'`)
+	s, other := g.stream(t, token), g.stream(t, session(t, pool, "acme", "ada"))
+	if err := server.Crash(); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := g.get(t, "/api/activity/stream", token+"x"); status != http.StatusServiceUnavailable {
+		t.Errorf("a token that can't be looked up gets %d", status)
+	}
+	endsForItsSession(t, s)
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pool.Reset()
+	goesOn(t, pool, "acme", other)
+}
+
+func TestChangesWhileTheListenerWasAwayAreFound(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url)
+	s := g.stream(t, session(t, pool, "acme", "eve"))
+	// The notification is lost: the one connection that hears it goes in the same transaction.
+	exec(t, pool, `
+do $$
+begin
+    perform set_config('pgfeed.hints', 'off', true);
+    delete from public.sessions;
+    perform pg_terminate_backend(pid) from pg_stat_activity
+      where application_name like '%listener%' and datname = current_database();
+end
+$$`)
+	endsForItsSession(t, s)
+}

@@ -9,11 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/pgfeed/pgfeed/store/doctor"
 )
 
 type doctorCmd struct {
 	databaseFlags
+	sessionSourceFlags
 	NotifyDatabaseURL string        `placeholder:"URL" help:"Direct connection for LISTEN, as gateways are given it. Default: --database-url."`
 	LongTransaction   time.Duration `default:"5m" help:"Age from which an open or prepared transaction is worth a warning."`
 	QueueUsage        float64       `default:"0.1" help:"Used part of the NOTIFY queue, from 0 to 1, that is worth a warning."`
@@ -31,6 +34,7 @@ func (c doctorCmd) validate() error {
 	if c.NotifyDatabaseURL != "" {
 		add(checkURL("notify-database-url", c.NotifyDatabaseURL))
 	}
+	add(c.sessionSourceFlags.validate())
 	if c.LongTransaction <= 0 {
 		add(fmt.Errorf("--long-transaction must be more than zero, not %v", c.LongTransaction))
 	}
@@ -51,8 +55,13 @@ func (c doctorCmd) Run(ctx context.Context, io streams) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
+	pool, err := newPool("database-url", c.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
 	findings, err := doctor.Examine(ctx, doctor.Options{
-		DatabaseURL: c.DatabaseURL, NotifyURL: c.NotifyDatabaseURL,
+		DatabaseURL: c.DatabaseURL, NotifyURL: c.NotifyDatabaseURL, Sessions: c.lookUp(pool),
 		LongOpen: c.LongTransaction, QueueWarn: c.QueueUsage, Timeout: c.Timeout,
 	})
 	if err != nil {
@@ -73,6 +82,20 @@ func (c doctorCmd) Run(ctx context.Context, io streams) error {
 		}
 	}
 	return nil
+}
+
+// lookUp is nil where sessions aren't looked up in the database.
+func (c doctorCmd) lookUp(pool *pgxpool.Pool) func(context.Context) (bool, error) {
+	source := c.source(pool)
+	if source == nil {
+		return nil
+	}
+	return func(ctx context.Context) (bool, error) {
+		if err := source.Check(ctx); err != nil {
+			return false, err
+		}
+		return source.Watched(ctx)
+	}
 }
 
 // printFindings writes a table; what is to be done about a finding stands below it.

@@ -48,3 +48,25 @@ func TestTheDoctorRefusesWrongSettingsAllAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDoctorLooksUpSessionsAsTheGatewayIsToldTo(t *testing.T) {
+	url, pool := database(t)
+	doctor := func(flags ...string) (code int, out string) {
+		t.Helper()
+		code, out, _ = command(t, append([]string{"doctor", "--database-url", url, "--timeout", "30s"}, flags...)...)
+		return code, out
+	}
+	if code, out := doctor(); code != 0 || !strings.Contains(out, "can be looked up, and changes are reported") {
+		t.Errorf("status %d\n%s", code, out)
+	}
+	exec(t, pool, `select pgfeed.unwatch_sessions('sessions')`)
+	if code, out := doctor(); code != 0 || !strings.Contains(out, "pgfeed session watch") {
+		t.Errorf("unwatched: status %d\n%s", code, out)
+	}
+	if code, out := doctor("--session-preset", "better-auth", "--session-tenant", "acme"); code != exitFailed || !strings.Contains(out, "FAIL  sessions") {
+		t.Errorf("without better-auth's tables: status %d\n%s", code, out)
+	}
+	if code, out := doctor("--session-preset", "query", "--session-query", "select nonsense"); code != exitFailed || !strings.Contains(out, "FAIL  sessions") {
+		t.Errorf("with a wrong query: status %d\n%s", code, out)
+	}
+}

@@ -36,7 +36,9 @@ type Options struct {
 	LongOpen    time.Duration // age from which an open or prepared transaction is worth a warning; 5m
 	QueueWarn   float64       // used part of the NOTIFY queue that is worth a warning; 0.1
 	Timeout     time.Duration // for one check; 5s
-	Now         func() time.Time
+	// Sessions makes sure that sessions can be looked up, and says whether changes of them are reported; nil: not asked.
+	Sessions func(context.Context) (watched bool, err error)
+	Now      func() time.Time // time.Now
 }
 
 func (o Options) withDefaults() Options {
@@ -70,7 +72,7 @@ var (
 		{"transactions", transactions}, {"prepared", prepared}, {"slots", slots},
 	}
 	schemaChecks = []check{
-		{"grants", grants}, {"tables", tables}, {"epoch", epoch}, {"busy", busy}, {"log", logSize}, {"gateways", gateways},
+		{"grants", grants}, {"sessions", sessions}, {"tables", tables}, {"epoch", epoch}, {"busy", busy}, {"log", logSize}, {"gateways", gateways},
 	}
 )
 

@@ -17,7 +17,7 @@ func migrated(ctx context.Context, p *patient) ([]Finding, error) {
 		return nil, err
 	}
 	applied := map[int64]bool{}
-	rows, err := p.db.Query(ctx, `select version_id from pgfeed_migrations where is_applied and version_id > 0`)
+	rows, err := p.db.Query(ctx, `select version_id from public.pgfeed_migrations where is_applied and version_id > 0`)
 	if err == nil {
 		for rows.Next() {
 			var v int64
@@ -51,7 +51,7 @@ func migrated(ctx context.Context, p *patient) ([]Finding, error) {
 	return ok("all %d are applied", len(known)), nil
 }
 
-const grantsMend = "Grant what is missing, or run gateways as a role that has it: docs/security.md has the list."
+const grantsMend = "As the owner: select pgfeed.create_roles(), and grant pgfeed_gateway to the role (see docs/security.md)."
 
 // grantsSQL gives what the role lacks of what a gateway does. It goes by oid: by name, a role without rights on the schema
 // couldn't even ask.
@@ -59,19 +59,19 @@ const grantsSQL = `
 with needs(kind, schema, name, privilege) as (values
     ('schema', 'pgfeed', '', 'usage'),
     ('table', 'pgfeed', 'events', 'select'), ('table', 'pgfeed', 'state', 'select'),
-    ('table', '', 'pgfeed_migrations', 'select'), ('function', 'pgfeed', 'check_epoch', 'execute'),
-    ('table', 'public', 'notifications', 'select'), ('table', 'public', 'notifications', 'update'),
-    ('table', 'public', 'sessions', 'select')
+    ('table', 'public', 'pgfeed_migrations', 'select'), ('function', 'pgfeed', 'check_epoch', 'execute'),
+    ('table', 'public', 'notifications', 'select'), ('table', 'public', 'notifications', 'update')
 )
 select needs.privilege || ' on ' || needs.kind || ' ' ||
        case when needs.kind = 'schema' then quote_ident(n.nspname) else quote_ident(n.nspname) || '.' || quote_ident(needs.name) end
   from needs
-  join pg_namespace n on n.nspname = needs.schema or needs.schema = '' and n.nspname = any (current_schemas(false))
+  join pg_namespace n on n.nspname = needs.schema
   left join pg_class c on c.relnamespace = n.oid and c.relname = needs.name and needs.kind = 'table'
+   and (needs.schema <> 'public' or obj_description(c.oid, 'pg_class') = 'pgfeed reference table') -- or the application's own
   left join pg_proc f on f.pronamespace = n.oid and f.proname = needs.name and needs.kind = 'function'
  where not case needs.kind
            when 'schema' then has_schema_privilege(n.oid, needs.privilege)
-           when 'table' then coalesce(has_table_privilege(c.oid, needs.privilege), true)
+           when 'table' then coalesce(has_any_column_privilege(c.oid, needs.privilege), true)
            else coalesce(has_function_privilege(f.oid, needs.privilege), true) end
  order by 1`
 

@@ -156,3 +156,9 @@ func demoAuth() authFlags {
 func demoLimits() limitFlags {
 	return limitFlags{MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second}
 }
+
+func (d demo) Notify(ctx context.Context, id gateway.Identity, n httpapi.DemoNotification) error {
+	return demodata.InsertNotification(ctx, d.pool, id.Tenant, id.User, demodata.Notification{
+		Type: n.Type, Category: n.Category, Title: n.Title, Body: n.Body,
+	})
+}

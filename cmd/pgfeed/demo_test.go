@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +62,14 @@ func TestTheDemoPlaysActivitiesToWhoeverLogsIn(t *testing.T) {
 		var inserted struct{ ID string }
 		g.post(t, "/demo/activity", login.Token, map[string]string{"description": "my own"}, &inserted)
 		for description(t, s.Event(t)) != "my own" {
+		}
+		var sent struct{ User string }
+		g.post(t, "/demo/notification", login.Token, map[string]string{"type": "urgent", "title": "to myself"}, &sent)
+		list := decode[struct {
+			Notifications []struct{ Title, Type string }
+		}](t, g, "/api/notifications?limit=500", login.Token)
+		if !slices.ContainsFunc(list.Notifications, func(n struct{ Title, Type string }) bool { return n.Title == "to myself" && n.Type == "urgent" }) {
+			t.Errorf("a notification sent to oneself isn't listed: %+v", list)
 		}
 	}
 	if status, body := g.do(t, http.MethodPost, "/demo/login", ""); status != http.StatusBadRequest {

@@ -31,6 +31,7 @@ type Demo interface {
 	Tenants() any
 	Login(ctx context.Context, tenant, user string) (token, userName string, err error)
 	Insert(ctx context.Context, id gateway.Identity, description string) (rowID string, err error)
+	Notify(ctx context.Context, id gateway.Identity, n DemoNotification) error
 }
 
 // Options are what the routes work with. All are required but Page, Demo and Observe.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -18,6 +19,15 @@ func (a *api) demoRoutes(e *echo.Echo) {
 	})
 	e.POST("/demo/login", a.demoLogin)
 	e.POST("/demo/activity", a.demoInsert, a.authenticate)
+	e.POST("/demo/notification", a.demoNotify, a.authenticate)
+}
+
+// DemoNotification is what a visitor of the demo sends to themselves.
+type DemoNotification struct {
+	Type     string `json:"type"` // info, success, warning or urgent
+	Category string `json:"category"`
+	Title    string `json:"title"`
+	Body     string `json:"body"`
 }
 
 func (a *api) demoLogin(c echo.Context) error {
@@ -54,4 +64,20 @@ func (a *api) demoInsert(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusCreated, map[string]string{"id": id})
+}
+
+func (a *api) demoNotify(c echo.Context) error {
+	var in DemoNotification
+	if err := c.Bind(&in); err != nil || strings.TrimSpace(in.Title) == "" {
+		return badField("title", "send JSON with a title that isn't empty")
+	}
+	if !slices.Contains([]string{"info", "success", "warning", "urgent"}, in.Type) {
+		return badField("type", "type is info, success, warning or urgent")
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), callTimeout)
+	defer cancel()
+	if err := a.Demo.Notify(ctx, identity(c), in); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, map[string]string{"user": identity(c).User})
 }

@@ -1,277 +1,315 @@
 // @vitest-environment jsdom
-import { act, cleanup, fireEvent, render, screen, within } from '@testing-library/react';
+import { act, cleanup, fireEvent, screen, within } from '@testing-library/react';
 import { StrictMode } from 'react';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RestApi, SSEClient } from '../lib/realtime';
-import { ManualClock, settle } from '../lib/realtime/testing/manual-clock';
-import { activity, ScriptedTransport } from '../lib/realtime/testing/scripted-transport';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { activity } from '../lib/realtime/testing/scripted-transport';
+import { ActivityBadge } from './activity-badge';
 import { ActivityFeed } from './activity-feed';
-import { ConnectionStatus } from './connection-status';
-import { NotificationList } from './notification-list';
+import { TestWorld } from './test-world';
+import { InViewStub } from './testing-in-view';
 
-let clock: ManualClock;
-let transport: ScriptedTransport;
-let client: SSEClient;
-let api: RestApi;
+let world: TestWorld;
 
 beforeEach(() => {
-  clock = new ManualClock();
-  transport = new ScriptedTransport();
-  client = new SSEClient({ fetch: transport.fetch, clock, random: () => 0 });
-  api = new RestApi({ fetch: transport.fetch });
+  world = new TestWorld();
+  InViewStub.observers = [];
+  vi.stubGlobal('IntersectionObserver', InViewStub);
+  Element.prototype.scrollIntoView = () => {};
 });
 
 afterEach(() => {
   cleanup();
-  client.disconnect();
+  vi.unstubAllGlobals();
 });
 
-const step = () => act(settle);
+const feed = () => screen.getByRole('feed', { name: 'Activity' });
 
 function shown(): (string | null)[] {
-  return within(screen.getByRole('feed', { name: 'Activity' }))
+  return within(feed())
     .queryAllByRole('article')
     .map((article) => article.querySelector('.pgfeed-item-text')?.textContent ?? null);
 }
 
-function notification(id: string, readAt: string | null = null) {
-  return { id, type: 'info', category: 'task_assigned', title: `Task ${id}`, body: '', readAt };
+const page = (ids: readonly string[], before: string | null = null) => ({
+  events: ids.map((id) => activity(id)),
+  cursor: `c${ids[0] ?? ''}`,
+  before,
+});
+
+async function loaded(ids: readonly string[], before: string | null = null) {
+  world.render(
+    <>
+      <ActivityBadge onOpen={() => {}} />
+      <ActivityFeed />
+    </>,
+  );
+  await world.answer('/api/activity', page(ids, before));
+  return world.open();
 }
+
+const tell = (where: 'visible' | 'above') => act(() => InViewStub.tell('.pgfeed-feed-top', where));
 
 describe('ActivityFeed', () => {
   it('loads history, goes on live from its cursor, and puts new ones on top', async () => {
-    render(<ActivityFeed client={client} api={api} />);
+    world.render(<ActivityFeed />);
     expect(screen.getByText('Loading activities…')).toBeTruthy();
-    await step();
-    transport.next().json({ events: [activity('2'), activity('1')], cursor: 'c2', before: null });
-    await step();
+    expect(feed().getAttribute('aria-busy')).toBe('true');
+    await world.answer('/api/activity', page(['2', '1']));
     expect(shown()).toEqual(['did 2', 'did 1']);
+    expect(feed().getAttribute('aria-busy')).toBe('false');
 
-    const request = transport.next();
+    const request = world.next('/api/activity/stream');
     expect(request.headers.get('Last-Event-ID')).toBe('c2');
     const stream = request.stream();
     stream.hello('c2');
     stream.activity('2');
     stream.activity('3', 'c3');
-    await step();
+    await world.step();
     expect(shown()).toEqual(['did 3', 'did 2', 'did 1']);
-    expect(screen.getAllByRole('article')[0]?.querySelector('time')?.dateTime).toBe(
-      '2026-01-01T00:00:00Z',
-    );
   });
 
   it('shows text as text', async () => {
-    const { container } = render(<ActivityFeed client={client} api={api} />);
-    await step();
+    const { container } = world.render(<ActivityFeed />);
     const text = '<img src=x onerror=alert(1)>';
-    transport.next().json({ events: [activity('1', text)], cursor: 'c', before: null });
-    await step();
+    await world.answer('/api/activity', {
+      events: [activity('1', text)],
+      cursor: 'c',
+      before: null,
+    });
     expect(shown()).toEqual([text]);
     expect(container.querySelector('img')).toBeNull();
   });
 
   it('says that there is nothing yet', async () => {
-    render(<ActivityFeed client={client} api={api} />);
-    await step();
-    transport.next().json({ events: [], cursor: 'c', before: null });
-    await step();
-    expect(screen.getByText(/No activity yet/)).toBeTruthy();
+    await loaded([]);
+    expect(screen.getByText('No activity yet')).toBeTruthy();
   });
 
   it('says what went wrong, and loads again by hand', async () => {
-    render(<ActivityFeed client={client} api={api} />);
-    await step();
-    transport.next().json({ title: 'Unavailable', detail: 'The database is away.' }, 503);
-    await step();
+    world.render(<ActivityFeed />);
+    await world.answer('/api/activity', { title: 'x', detail: 'The database is away.' }, 503);
     expect(screen.getByRole('alert').textContent).toContain('The database is away.');
-    transport.next().fail();
-    await step();
+    world.next('/api/activity/stream').fail();
+    await world.step();
     fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
-    await step();
-    transport.next().json({ events: [activity('1')], cursor: 'c', before: null });
-    await step();
+    await world.answer('/api/activity', page(['1']));
     expect(screen.queryByRole('alert')).toBeNull();
     expect(shown()).toEqual(['did 1']);
   });
 
   it('loads again by itself when the connection comes after a failure', async () => {
-    render(<ActivityFeed client={client} api={api} />);
-    await step();
-    transport.next().fail();
-    await step();
-    transport.next().stream().hello('c9');
-    await step();
-    transport.next().json({ events: [activity('1')], cursor: 'c9', before: null });
-    await step();
+    world.render(<ActivityFeed />);
+    await world.step();
+    world.next('/api/activity').fail();
+    await world.open('c9');
+    await world.answer('/api/activity', page(['1']));
     expect(shown()).toEqual(['did 1']);
   });
 
-  it('loads older ones below', async () => {
-    render(<ActivityFeed client={client} api={api} />);
-    await step();
-    transport.next().json({ events: [activity('3')], cursor: 'c', before: '3' });
-    await step();
-    transport.next();
-    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
-    await step();
-    const request = transport.next();
-    expect(request.url).toContain('before=3');
-    request.json({ events: [activity('2'), activity('1')], cursor: 'c', before: null });
-    await step();
-    expect(shown()).toEqual(['did 3', 'did 2', 'did 1']);
-    expect(screen.queryByRole('button', { name: 'Show older' })).toBeNull();
-  });
-
   it('reloads after a reset and keeps what arrives meanwhile', async () => {
-    render(<ActivityFeed client={client} api={api} />);
-    await step();
-    transport.next().json({ events: [activity('1')], cursor: 'c1', before: null });
-    await step();
-    const stream = transport.next().stream();
-    stream.hello('c1');
+    const stream = await loaded(['1']);
     stream.frame('reset', { reason: 'expired' });
     stream.activity('9', 'c9');
-    await step();
-    transport.next().json({ events: [activity('8'), activity('1')], cursor: 'c8', before: null });
-    await step();
+    await world.answer('/api/activity', page(['8', '1']));
     expect(shown()).toEqual(['did 9', 'did 8', 'did 1']);
   });
 
   it('loads once more when it was asked for before a client began elsewhere', async () => {
-    render(<ActivityFeed client={client} api={api} />);
-    await step();
-    client.connect({ cursor: 'later' });
-    await step();
-    transport.next().json({ events: [activity('1')], cursor: 'earlier', before: null });
-    await step();
-    transport.next().stream().hello('later');
-    await step();
-    transport
-      .next()
-      .json({ events: [activity('2'), activity('1')], cursor: 'later', before: null });
-    await step();
+    world.render(<ActivityFeed />);
+    await world.step();
+    world.client.connect({ cursor: 'later' });
+    await world.step();
+    world.next('/api/activity').json(page(['1']));
+    await world.open('later');
+    await world.answer('/api/activity', page(['2', '1']));
     expect(shown()).toEqual(['did 2', 'did 1']);
-    expect(transport.waiting).toBe(0);
-  });
-
-  it('moves between items with PageDown and PageUp', async () => {
-    render(<ActivityFeed client={client} api={api} />);
-    await step();
-    transport.next().json({ events: [activity('2'), activity('1')], cursor: 'c', before: null });
-    await step();
-    const [first, second] = screen.getAllByRole('article');
-    first?.focus();
-    fireEvent.keyDown(first as Element, { key: 'PageDown' });
-    expect(document.activeElement).toBe(second);
-    fireEvent.keyDown(second as Element, { key: 'PageUp' });
-    expect(document.activeElement).toBe(first);
+    expect(world.transport.waiting).toBe(0);
   });
 
   it('shows nothing twice under StrictMode', async () => {
-    render(
+    world.render(
       <StrictMode>
-        <ActivityFeed client={client} api={api} />
+        <ActivityFeed />
       </StrictMode>,
     );
-    await step();
     // The first of the two mounts gave up before it asked.
-    transport.next().json({ events: [], cursor: 'c', before: null });
-    await step();
-    const stream = transport.next().stream();
-    stream.hello();
+    await world.answer('/api/activity', page([]));
+    const stream = await world.open();
     stream.activity('1');
-    await step();
+    await world.step();
     expect(shown()).toEqual(['did 1']);
-    expect(transport.waiting).toBe(0);
+    expect(world.transport.waiting).toBe(0);
   });
 });
 
-describe('ConnectionStatus', () => {
-  it('says the state in words', async () => {
-    render(<ConnectionStatus client={client} />);
-    const status = screen.getByRole('status');
-    act(() => void client.connect());
-    expect(status.textContent).toBe('Connecting…');
-    await step();
-    transport.next().stream().hello();
-    await step();
-    expect(status.textContent).toBe('Live');
-    expect(status.title).toBe('Updates arrive as they happen.');
-  });
-});
-
-describe('NotificationList', () => {
-  async function loaded() {
-    render(<NotificationList client={client} api={api} />);
-    await step();
-    const page = [notification('2'), notification('1', '2026-01-01T00:00:00Z')];
-    transport.next().json({ notifications: page, unread: 7, cursor: 'c', before: null });
-    await step();
-    const stream = transport.next().stream();
-    stream.hello('c');
-    await step();
-    return stream;
-  }
-
-  it('lists, and counts as the server does', async () => {
-    await loaded();
-    expect(screen.getAllByRole('listitem')).toHaveLength(2);
-    expect(screen.getByText('7 unread')).toBeTruthy();
-  });
-
-  it('marks one as read', async () => {
-    await loaded();
-    fireEvent.click(screen.getByRole('button', { name: 'Mark read: Task 2' }));
-    await step();
-    const request = transport.next();
-    expect([request.method, request.url]).toEqual(['POST', '/api/notifications/2/read']);
-    request.json({ notification: notification('2', '2026-01-01T00:00:01Z'), unread: 6 });
-    await step();
-    expect(screen.queryByRole('button', { name: /Mark read/ })).toBeNull();
-    expect(screen.getByText('6 unread')).toBeTruthy();
-  });
-
-  it('marks all as read', async () => {
-    await loaded();
-    fireEvent.click(screen.getByRole('button', { name: 'Mark all read' }));
-    await step();
-    transport.next().json({ updated: 7, unread: 0 });
-    await step();
-    expect(screen.getByText('0 unread')).toBeTruthy();
-  });
-
-  it('says when marking failed, and changes nothing', async () => {
-    await loaded();
-    fireEvent.click(screen.getByRole('button', { name: 'Mark read: Task 2' }));
-    await step();
-    transport.next().json({ title: 'Not found' }, 404);
-    await step();
-    expect(screen.getByRole('alert').textContent).toContain('Not found');
-    expect(screen.getByText('7 unread')).toBeTruthy();
-  });
-
-  it('takes new and read ones from the stream, and asks the server for the count', async () => {
-    const stream = await loaded();
-    const envelope = (event: string, row: { id: string }) => ({
-      type: 'notification',
-      event,
-      id: row.id,
-      data: row,
-      timestamp: '2026-01-01T00:00:00Z',
-    });
-    stream.frame('notification:new', envelope('notification:new', notification('3')));
-    stream.frame(
-      'notification:read',
-      envelope('notification:read', notification('2', '2026-01-01T00:00:01Z')),
+describe('what comes while the reader is further down', () => {
+  it('waits behind a button that says how much, and takes them there', async () => {
+    const stream = await loaded(['2', '1']);
+    tell('above');
+    for (const id of ['3', '4', '5']) stream.activity(id);
+    await world.step();
+    expect(shown()).toEqual(['did 2', 'did 1']);
+    const button = screen.getByRole('button', { name: '3 new activities' });
+    expect(button.parentElement?.querySelector('[role=status]')?.textContent).toBe(
+      '3 new activities',
     );
-    await step();
-    transport.next().json({ notifications: [], unread: 6, cursor: 'c', before: null });
-    await step();
-    transport.next().json({ notifications: [], unread: 7, cursor: 'c', before: null });
-    await step();
-    const texts = screen.getAllByRole('listitem').map((item) => item.dataset.read);
-    expect(texts).toEqual(['false', 'true', 'true']);
-    expect(screen.getByText('7 unread')).toBeTruthy();
-    expect(transport.waiting).toBe(0);
+
+    fireEvent.click(button);
+    expect(shown()).toEqual(['did 5', 'did 4', 'did 3', 'did 2', 'did 1']);
+    expect(screen.queryByRole('button', { name: /new activit/ })).toBeNull();
+    await vi.waitFor(() => expect(document.activeElement).toBe(screen.getAllByRole('article')[0]));
+    // Until they have arrived at the top, what comes goes on waiting.
+    stream.activity('6');
+    await world.step();
+    expect(screen.getByRole('button', { name: '1 new activity' })).toBeTruthy();
+  });
+
+  it('is shown when they scroll back up', async () => {
+    const stream = await loaded(['1']);
+    tell('above');
+    stream.activity('2');
+    await world.step();
+    tell('visible');
+    expect(shown()).toEqual(['did 2', 'did 1']);
+    expect(screen.queryByRole('button', { name: /new activit/ })).toBeNull();
+  });
+
+  it('waits too while they read with the keyboard', async () => {
+    const stream = await loaded(['1']);
+    const article = screen.getAllByRole('article')[0] as HTMLElement;
+    act(() => article.focus());
+    stream.activity('2');
+    await world.step();
+    expect(shown()).toEqual(['did 1']);
+    act(() => article.blur());
+    expect(shown()).toEqual(['did 2', 'did 1']);
+  });
+});
+
+describe('older activities', () => {
+  it('load when the end comes into view', async () => {
+    await loaded(['3'], '3');
+    act(() => InViewStub.tell('.pgfeed-older *', 'visible'));
+    const request = await world.answer('/api/activity', page(['2'], '2'));
+    expect(request.url).toContain('before=3');
+    expect(shown()).toEqual(['did 3', 'did 2']);
+    expect(world.transport.waiting).toBe(0);
+    // Still in view: the next page.
+    act(() => InViewStub.tell('.pgfeed-older *', 'visible'));
+    await world.answer('/api/activity', page(['1']));
+    expect(shown()).toEqual(['did 3', 'did 2', 'did 1']);
+    expect(screen.queryByRole('button', { name: 'Show older' })).toBeNull();
+    expect(screen.getByText('That is everything.')).toBeTruthy();
+  });
+
+  it('load by hand too, and again after a failure', async () => {
+    await loaded(['2'], '2');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    expect(feed().getAttribute('aria-busy')).toBe('true');
+    await world.answer('/api/activity', { title: 'x', detail: 'Away.' }, 503);
+    expect(screen.getByText('Older activities could not be loaded. Away.')).toBeTruthy();
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.answer('/api/activity', page(['1']));
+    expect(shown()).toEqual(['did 2', 'did 1']);
+  });
+});
+
+describe('the ARIA pattern for feeds', () => {
+  const press = (key: string, ctrlKey = false) =>
+    fireEvent.keyDown(document.activeElement as Element, { key, ctrlKey });
+
+  it('numbers and names the articles; the size is unknown while there are older ones', async () => {
+    await loaded(['2', '1'], '1');
+    const articles = screen.getAllByRole('article');
+    expect(articles.map((article) => article.getAttribute('aria-posinset'))).toEqual(['1', '2']);
+    expect(articles.map((article) => article.getAttribute('aria-setsize'))).toEqual(['-1', '-1']);
+    expect(screen.getByRole('article', { name: 'did 2' })).toBe(articles[0]);
+
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.answer('/api/activity', page([]));
+    expect(
+      screen.getAllByRole('article').map((article) => article.getAttribute('aria-setsize')),
+    ).toEqual(['2', '2']);
+  });
+
+  it('moves between articles with Page Down and Page Up, and loads more at the end', async () => {
+    await loaded(['2', '1'], '1');
+    const [first, second] = screen.getAllByRole('article');
+    first?.focus();
+    press('PageDown');
+    expect(document.activeElement).toBe(second);
+    press('PageUp');
+    expect(document.activeElement).toBe(first);
+    press('PageUp');
+    expect(document.activeElement).toBe(first);
+    press('PageDown');
+    press('PageDown');
+    await world.step();
+    expect(world.next('/api/activity').url).toContain('before=1');
+  });
+
+  it('leaves the feed with Control+End and Control+Home', async () => {
+    await loaded(['2', '1'], '1');
+    const [first] = screen.getAllByRole('article');
+    first?.focus();
+    press('End', true);
+    expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Show older' }));
+    first?.focus();
+    press('Home', true);
+    expect(document.activeElement).toBe(screen.getByRole('button', { name: /^Activity/ }));
+  });
+});
+
+describe('ActivityBadge', () => {
+  const badge = () => screen.getByRole('button', { name: /^Activity/ });
+
+  it('counts what came since the feed was last seen, also over a reload', async () => {
+    const stream = await loaded(['2', '1']);
+    expect(badge().getAttribute('aria-label')).toBe('Activity, nothing new');
+    tell('above');
+    stream.activity('3');
+    stream.activity('4');
+    await world.step();
+    expect(badge().getAttribute('aria-label')).toBe('Activity, 2 new');
+    expect(badge().textContent).toBe('2');
+
+    cleanup();
+    world.render(<ActivityBadge onOpen={() => {}} />);
+    await world.answer('/api/activity', page(['4', '3', '2', '1']));
+    expect(badge().textContent).toBe('2');
+  });
+
+  it('goes back to nothing when the feed is seen, but not in a hidden tab', async () => {
+    const stream = await loaded(['1']);
+    tell('above');
+    stream.activity('2');
+    await world.step();
+    const visibility = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
+    tell('visible');
+    expect(badge().textContent).toBe('1');
+    visibility.mockReturnValue('visible');
+    act(() => void document.dispatchEvent(new Event('visibilitychange')));
+    expect(badge().textContent).toBe('');
+  });
+
+  it('says "more than" where what was seen is further down than the list', async () => {
+    world.settings.set('activity-seen', '1');
+    await loaded(['9', '8'], '8');
+    expect(badge().getAttribute('aria-label')).toBe('Activity, more than 2 new');
+    expect(badge().textContent).toBe('2+');
+  });
+
+  it('opens the feed in a panel, and Escape returns to it', async () => {
+    world.render(<ActivityBadge />);
+    await world.answer('/api/activity', page(['1']));
+    await world.open();
+    fireEvent.click(badge());
+    expect(screen.getByRole('dialog', { name: 'Activity' }).contains(feed())).toBe(true);
+    expect(shown()).toEqual(['did 1']);
+    fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
+    expect(screen.queryByRole('dialog')).toBeNull();
+    await vi.waitFor(() => expect(document.activeElement).toBe(badge()));
+    // The list was loaded once for both.
+    expect(world.transport.waiting).toBe(0);
   });
 });

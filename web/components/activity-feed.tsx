@@ -1,41 +1,96 @@
-import { type KeyboardEvent, useId } from 'react';
-import type { RealtimeClient, RestApi } from '../lib/realtime';
-import { RelativeTime } from './relative-time';
-import type { Activity } from './rows';
-import { type OlderState, useActivityFeed } from './use-activity-feed';
+import { type FocusEvent, useEffect, useRef, useState } from 'react';
+import { ActivityItem } from './activity-item';
+import { ConnectionNotice } from './connection-notice';
+import { handleFeedKeys } from './feed-keys';
+import { Icon } from './icons';
+import { Older } from './older';
+import { Empty, Failed, Skeleton } from './placeholders';
+import { usePgfeed } from './provider';
+import { useActivityFeed } from './use-activity-feed';
+import { useInView } from './use-in-view';
 
-/** The tenant's activities, newest on top: loads history, goes on live, and loads older ones on demand. */
+/**
+ * The tenant's activities, newest on top: history, then live without a gap. What comes while the reader has scrolled
+ * down or is reading with the keyboard waits behind a button; older ones load on scrolling.
+ */
 export function ActivityFeed({
-  client,
-  api,
   className = '',
+  id,
+  notice = true,
 }: {
-  client: RealtimeClient;
-  api: RestApi;
   className?: string;
+  id?: string;
+  /** Whether to say above the list when it isn't live; turn it off where the page has a `ConnectionNotice`. */
+  notice?: boolean;
 }) {
-  const { items, state, older, loadOlder, reload } = useActivityFeed(client, api);
-  const loading = state.kind === 'loading';
+  const { messages } = usePgfeed();
+  const texts = messages.feed;
+  const feed = useActivityFeed();
+  const { items, state, older, waiting, setHeld, markSeen } = feed;
+  const feedRef = useRef<HTMLDivElement>(null);
+
+  const [away, setAway] = useState(false);
+  const [inView, setInView] = useState(false);
+  const [reading, setReading] = useState(false);
+  const topRef = useInView<HTMLDivElement>((where) => {
+    setAway(where === 'above');
+    setInView(where === 'visible');
+  }, 8);
+  useEffect(() => setHeld(away || reading), [away, reading, setHeld]);
+  useMarkSeen(inView && waiting === 0 && items.length > 0, items[0]?.id, markSeen);
+
+  const toTop = () => {
+    feed.showWaiting();
+    topRef.current?.scrollIntoView({ block: 'start' });
+    // The first article exists in its new place only after this render.
+    requestAnimationFrame(() => {
+      feedRef.current?.querySelector<HTMLElement>('article')?.focus({ preventScroll: true });
+    });
+  };
+  const onFocus = (event: FocusEvent) => setReading(event.target.matches(':focus-visible'));
+  const onBlur = (event: FocusEvent<HTMLElement>) => {
+    if (!event.currentTarget.contains(event.relatedTarget)) setReading(false);
+  };
+
   return (
-    <div className={`pgfeed-feed ${className}`.trim()}>
-      {state.kind === 'failed' && (
-        <div className="pgfeed-notice" role="alert">
-          <p>Could not load the activities. {state.message}</p>
-          <button type="button" onClick={reload}>
-            Try again
+    <div className={`pgfeed-feed ${className}`.trim()} id={id}>
+      <div className="pgfeed-feed-top" ref={topRef} />
+      {notice && <ConnectionNotice />}
+      <div className="pgfeed-new" data-waiting={waiting > 0}>
+        <span className="pgfeed-hidden" role="status">
+          {waiting > 0 && texts.newActivities(waiting)}
+        </span>
+        {waiting > 0 && (
+          <button type="button" className="pgfeed-new-button" onClick={toTop}>
+            <Icon name="arrow-up" />
+            {texts.newActivities(waiting)}
           </button>
-        </div>
+        )}
+      </div>
+      {state.kind === 'failed' && (
+        <Failed title={texts.failed} message={state.message} onRetry={feed.reload} />
+      )}
+      <span className="pgfeed-hidden" role="status">
+        {state.kind === 'loading' && texts.loading}
+      </span>
+      {state.kind === 'loading' && items.length === 0 && <Skeleton rows={5} />}
+      {state.kind === 'ready' && items.length === 0 && (
+        <Empty icon="activity" title={texts.empty} hint={texts.emptyHint} />
       )}
       {/* The ARIA pattern for feeds: articles can be focused, and the feed handles the keys that move between them. */}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions */}
+      {/* oxlint-disable-next-line jsx-a11y/no-static-element-interactions */}
       <div
-        role="feed"
-        aria-label="Activity"
-        aria-busy={loading || older.kind === 'loading'}
-        onKeyDown={moveBetweenItems}
+        // A feed has articles, or is about to.
+        role={items.length > 0 || state.kind === 'loading' ? 'feed' : 'presentation'}
+        ref={feedRef}
+        aria-label={items.length > 0 || state.kind === 'loading' ? texts.label : undefined}
+        aria-busy={state.kind === 'loading' || older.kind === 'loading'}
+        onKeyDown={(event) => handleFeedKeys(event, feed.loadOlder)}
+        onFocus={onFocus}
+        onBlur={onBlur}
       >
         {items.map((item, index) => (
-          <Item
+          <ActivityItem
             key={item.id}
             item={item}
             position={index + 1}
@@ -43,56 +98,23 @@ export function ActivityFeed({
           />
         ))}
       </div>
-      {loading && items.length === 0 && <p className="pgfeed-placeholder">Loading activities…</p>}
-      {state.kind === 'ready' && items.length === 0 && (
-        <p className="pgfeed-placeholder">No activity yet. It appears here as it happens.</p>
+      <Older state={older} count={items.length} onLoad={feed.loadOlder} texts={texts} />
+      {state.kind === 'ready' && older.kind === 'none' && items.length > 0 && (
+        <p className="pgfeed-end">{texts.end}</p>
       )}
-      <Older state={older} onLoad={loadOlder} />
     </div>
   );
 }
 
-function Item({ item, position, size }: { item: Activity; position: number; size: number }) {
-  const labelId = useId();
-  return (
-    <article
-      className="pgfeed-item"
-      aria-posinset={position}
-      aria-setsize={size}
-      aria-labelledby={labelId}
-      // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-      tabIndex={0}
-    >
-      <p id={labelId} className="pgfeed-item-text">
-        {item.description}
-      </p>
-      <p className="pgfeed-item-meta">
-        {item.userName !== '' && <span className="pgfeed-item-user">{item.userName}</span>}
-        <RelativeTime dateTime={item.createdAt} />
-      </p>
-    </article>
-  );
-}
-
-function Older({ state, onLoad }: { state: OlderState; onLoad: () => void }) {
-  if (state.kind === 'none') return null;
-  return (
-    <div className="pgfeed-older">
-      {state.kind === 'failed' && <p role="alert">{state.message}</p>}
-      <button type="button" onClick={onLoad} disabled={state.kind === 'loading'}>
-        {state.kind === 'loading' ? 'Loading…' : 'Show older'}
-      </button>
-    </div>
-  );
-}
-
-/** PageDown and PageUp move between the items, as the ARIA pattern for feeds has it. */
-function moveBetweenItems(event: KeyboardEvent<HTMLElement>): void {
-  if (event.key !== 'PageDown' && event.key !== 'PageUp') return;
-  const items = [...event.currentTarget.querySelectorAll<HTMLElement>('[role=feed] > article')];
-  const from = items.findIndex((item) => item.contains(document.activeElement));
-  const next = items[from + (event.key === 'PageDown' ? 1 : -1)];
-  if (from < 0 || next === undefined) return;
-  event.preventDefault();
-  next.focus();
+/** Marks as seen what is on top, as long as that can be seen: not in a tab in the background. */
+function useMarkSeen(visible: boolean, newest: string | undefined, markSeen: () => void): void {
+  useEffect(() => {
+    if (!visible || newest === undefined) return undefined;
+    const mark = () => {
+      if (document.visibilityState === 'visible') markSeen();
+    };
+    mark();
+    document.addEventListener('visibilitychange', mark);
+    return () => document.removeEventListener('visibilitychange', mark);
+  }, [visible, newest, markSeen]);
 }

@@ -1,89 +1,106 @@
-import { useId } from 'react';
-import type { RealtimeClient, RestApi } from '../lib/realtime';
-import { RelativeTime } from './relative-time';
+import { Icon } from './icons';
+import { NotificationGroup } from './notification-group';
+import { NotificationItem } from './notification-item';
+import { Older } from './older';
+import { Empty, Failed, Skeleton } from './placeholders';
+import { usePgfeed } from './provider';
 import type { Notification } from './rows';
+import { SoundSwitch } from './sound-switch';
 import { useNotifications } from './use-notifications';
 
-/** The user's notifications with the number of unread ones; each, or all, can be marked as read. */
-export function NotificationList({
-  client,
-  api,
-  className = '',
-}: {
-  client: RealtimeClient;
-  api: RestApi;
-  className?: string;
-}) {
-  const { items, unread, state, error, markRead, markAllRead, reload } = useNotifications(
-    client,
-    api,
-  );
-  const headingId = useId();
-  return (
-    <section
-      className={`pgfeed-notifications ${className}`.trim()}
-      aria-labelledby={headingId}
-      aria-busy={state.kind === 'loading'}
-    >
-      <header className="pgfeed-notifications-head">
-        <h3 id={headingId}>Notifications</h3>
-        <span className="pgfeed-badge" data-unread={unread > 0} aria-live="polite">
-          {unread} unread
-        </span>
-        <button type="button" onClick={markAllRead} disabled={unread === 0}>
-          Mark all read
-        </button>
-      </header>
-      {error !== null && (
-        <p className="pgfeed-notice" role="alert">
-          Could not mark as read. {error}
-        </p>
-      )}
-      {state.kind === 'failed' && (
-        <div className="pgfeed-notice" role="alert">
-          <p>Could not load the notifications. {state.message}</p>
-          <button type="button" onClick={reload}>
-            Try again
-          </button>
-        </div>
-      )}
-      {state.kind === 'loading' && items.length === 0 && (
-        <p className="pgfeed-placeholder">Loading notifications…</p>
-      )}
-      {state.kind === 'ready' && items.length === 0 && (
-        <p className="pgfeed-placeholder">No notifications.</p>
-      )}
-      <ul className="pgfeed-notifications-list">
-        {items.map((item) => (
-          <Item key={item.id} item={item} onRead={markRead} />
-        ))}
-      </ul>
-    </section>
-  );
+/** Properties of {@link NotificationList}. */
+export interface NotificationListProps {
+  readonly className?: string;
+  /** Called after a click on a notification, which also marks it as read: go to what it is about. */
+  readonly onSelect?: (notification: Notification) => void;
+  /** Milliseconds within which notifications of one category are grouped; default an hour. */
+  readonly groupWindow?: number;
 }
 
-function Item({ item, onRead }: { item: Notification; onRead: (id: string) => void }) {
+/** The user's notifications, in groups, with what marks them as read and the setting for sound. */
+export function NotificationList({ className = '', onSelect, groupWindow }: NotificationListProps) {
+  const { messages } = usePgfeed();
+  const texts = messages.notifications;
+  const list = useNotifications(groupWindow);
+  const { rows, items, state, failure, unread, markRead } = list;
+  const select = (item: Notification) => {
+    markRead(item.id);
+    onSelect?.(item);
+  };
   return (
-    <li className="pgfeed-notification" data-type={item.type} data-read={item.read}>
-      <p className="pgfeed-item-text">
-        {!item.read && <span className="pgfeed-hidden">Unread: </span>}
-        {item.type === 'urgent' && <strong className="pgfeed-urgent">Urgent </strong>}
-        {item.title}
-      </p>
-      {item.body !== '' && <p className="pgfeed-notification-body">{item.body}</p>}
-      <p className="pgfeed-item-meta">
-        {item.category !== '' && <span>{item.category.replaceAll('_', ' ')}</span>}
-        <RelativeTime dateTime={item.createdAt} />
-        {!item.read && (
-          <button
-            type="button"
-            aria-label={`Mark read: ${item.title}`}
-            onClick={() => onRead(item.id)}
-          >
-            Mark read
-          </button>
+    <div
+      className={`pgfeed-notifications ${className}`.trim()}
+      aria-busy={state.kind === 'loading'}
+    >
+      <div className="pgfeed-panel-head">
+        <h2 className="pgfeed-panel-title">{texts.title}</h2>
+        <span className="pgfeed-unread" data-unread={unread}>
+          {texts.unread(unread)}
+        </span>
+        <button
+          type="button"
+          className="pgfeed-button pgfeed-mark-all"
+          aria-disabled={unread === 0}
+          onClick={() => {
+            if (unread > 0) list.markAllRead();
+          }}
+        >
+          <Icon name="check-all" />
+          {texts.markAllRead}
+        </button>
+      </div>
+      <div className="pgfeed-panel-body">
+        <div className="pgfeed-problem" role="alert">
+          {failure !== null && (
+            <>
+              <p>
+                {failure.title === null ? texts.markAllFailed : texts.markFailed(failure.title)}{' '}
+                {failure.message || messages.unknownError}
+              </p>
+              <button
+                type="button"
+                className="pgfeed-icon-button"
+                aria-label={messages.dismiss}
+                onClick={list.dismissFailure}
+              >
+                <Icon name="close" />
+              </button>
+            </>
+          )}
+        </div>
+        {state.kind === 'failed' && (
+          <Failed title={texts.failed} message={state.message} onRetry={list.reload} />
         )}
-      </p>
-    </li>
+        <span className="pgfeed-hidden" role="status">
+          {state.kind === 'loading' && texts.loading}
+        </span>
+        {state.kind === 'loading' && items.length === 0 && <Skeleton rows={3} />}
+        {state.kind === 'ready' && items.length === 0 && (
+          <Empty icon="inbox" title={texts.empty} hint={texts.emptyHint} />
+        )}
+        {rows.length > 0 && (
+          <ul className="pgfeed-notifications-list">
+            {rows.map((row) => (
+              <li key={row.key}>
+                {row.kind === 'single' ? (
+                  <NotificationItem item={row.item} onSelect={select} />
+                ) : (
+                  <NotificationGroup
+                    category={row.category}
+                    items={row.items}
+                    onSelect={select}
+                    onMarkRead={markRead}
+                  />
+                )}
+              </li>
+            ))}
+          </ul>
+        )}
+        <Older state={list.older} count={items.length} onLoad={list.loadOlder} texts={texts} />
+      </div>
+      <div className="pgfeed-panel-foot">
+        <SoundSwitch />
+      </div>
+    </div>
   );
 }

@@ -1,4 +1,5 @@
-import { useEffect, useState } from 'react';
+import { useSyncExternalStore } from 'react';
+import { usePgfeed } from './provider';
 
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ['year', 31_536_000],
@@ -9,9 +10,17 @@ const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ['minute', 60],
 ];
 
+const formats = new Map<string, Intl.RelativeTimeFormat>();
+
+function formatOf(locale: string): Intl.RelativeTimeFormat {
+  const format = formats.get(locale) ?? new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  formats.set(locale, format);
+  return format;
+}
+
 /** Says how long ago, such as "5 minutes ago"; "now" within the first minute, and for clocks that differ a little. */
-export function relativeTime(then: number, now: number, locale?: string): string {
-  const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'long' });
+export function relativeTime(then: number, now: number, locale: string): string {
+  const format = formatOf(locale);
   const seconds = Math.round((then - now) / 1_000);
   for (const [unit, length] of UNITS) {
     if (Math.abs(seconds) >= length) return format.format(Math.trunc(seconds / length), unit);
@@ -19,18 +28,44 @@ export function relativeTime(then: number, now: number, locale?: string): string
   return format.format(0, 'second');
 }
 
-/** A point in time, relative, with the exact one on hover. It keeps itself true without rendering what is around it. */
-export function RelativeTime({ dateTime, className }: { dateTime: string; className?: string }) {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 30_000);
-    return () => clearInterval(timer);
-  }, []);
+/**
+ * A point in time, relative, with the exact one on hover. It keeps itself true without rendering what is around it,
+ * and renders itself only when its words change.
+ */
+export function RelativeTime({
+  dateTime,
+  id,
+  className,
+}: {
+  dateTime: string;
+  id?: string;
+  className?: string;
+}) {
+  const { minutes, messages } = usePgfeed();
   const then = Date.parse(dateTime);
+  const { locale } = messages;
+  // A server knows neither when its page will be read nor the reader's time zone: it gives the date.
+  const text = useSyncExternalStore(
+    minutes.subscribe,
+    () => (Number.isNaN(then) ? '' : relativeTime(then, minutes.now(), locale)),
+    () => dateTime.slice(0, 10),
+  );
+  const exact = useSyncExternalStore(
+    never,
+    () => exactTime(then, locale),
+    () => undefined,
+  );
   if (Number.isNaN(then)) return null;
   return (
-    <time dateTime={dateTime} title={new Date(then).toLocaleString()} className={className}>
-      {relativeTime(then, now)}
+    <time id={id} dateTime={dateTime} title={exact} className={className}>
+      {text}
     </time>
   );
+}
+
+const never = () => () => {};
+
+function exactTime(then: number, locale: string): string | undefined {
+  if (Number.isNaN(then)) return undefined;
+  return new Date(then).toLocaleString(locale, { dateStyle: 'full', timeStyle: 'medium' });
 }

@@ -1,102 +1,59 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
-import type { RealtimeClient, RestApi } from '../lib/realtime';
-import { type Activity, toActivity } from './rows';
-import { type LoadState, messageOf, useHistory } from './use-history';
+import { useCallback, useState } from 'react';
+import type { ActivitySnapshot } from './activity-store';
+import { usePgfeed } from './provider';
+import type { Activity } from './rows';
+import { useLiveStore } from './use-live-store';
 
-const PAGE_SIZE = 50;
-// A page that stays open for days shouldn't grow without end; older ones can be loaded again.
-const MOST_ITEMS = 1_000;
-
-/** The state of the older activities, below the list. */
-export type OlderState =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'more' }
-  | { readonly kind: 'loading' }
-  | { readonly kind: 'failed'; readonly message: string };
-
-/** A live list of activities, newest first. */
-export interface ActivityFeedState {
+/** A live list of activities that doesn't move under its reader. */
+export interface ActivityFeedState extends Omit<ActivitySnapshot, 'items'> {
+  /** What to show, newest first. */
   readonly items: readonly Activity[];
-  readonly state: LoadState;
-  readonly older: OlderState;
+  /** How many came on top while they were held back. */
+  readonly waiting: number;
+  /** Holds back what comes from now on, or stops doing so and shows all. */
+  readonly setHeld: (held: boolean) => void;
+  /** Shows what was held back, and goes on holding back what comes after. */
+  readonly showWaiting: () => void;
   readonly loadOlder: () => void;
   readonly reload: () => void;
+  /** Says that the reader has seen what is on top: the badge counts from here. */
+  readonly markSeen: () => void;
 }
 
-/** Loads the tenant's history, goes on live, and loads older activities when asked to. */
-export function useActivityFeed(client: RealtimeClient, api: RestApi): ActivityFeedState {
-  const [items, setItems] = useState<readonly Activity[]>([]);
-  const [older, setOlder] = useState<OlderState>({ kind: 'none' });
-  const shown = useRef<readonly Activity[]>([]);
-  const before = useRef<string | null>(null);
-  const olderCall = useRef<AbortController | null>(null);
-  // What arrived since the last load began: the page that is being loaded may not have it yet.
-  const arrived = useRef<readonly Activity[]>([]);
+/** The tenant's history and what happens from now on. */
+export function useActivityFeed(): ActivityFeedState {
+  const { activities } = usePgfeed();
+  const { items, ...rest } = useLiveStore(activities);
+  // The topmost that is shown while others are held back.
+  const [top, setTop] = useState<string | null>(null);
+  const index = top === null ? 0 : items.findIndex((item) => item.id === top);
+  // After a reset the list may be another: there is nothing to hold on to.
+  const waiting = Math.max(index, 0);
 
-  const show = useCallback((list: readonly Activity[]) => {
-    shown.current = list;
-    setItems(list);
-  }, []);
-
-  useEffect(
-    () =>
-      client.subscribe('activity:new', (event) => {
-        const activity = [toActivity(event)];
-        arrived.current = merge(activity, arrived.current).slice(0, MOST_ITEMS);
-        const list = merge(activity, shown.current);
-        if (list.length <= MOST_ITEMS + PAGE_SIZE) {
-          show(list);
-          return;
-        }
-        olderCall.current?.abort();
-        before.current = list[MOST_ITEMS - 1]?.id ?? null;
-        setOlder({ kind: 'more' });
-        show(list.slice(0, MOST_ITEMS));
-      }),
-    [client, show],
+  const setHeld = useCallback(
+    (held: boolean) =>
+      setTop((current) => (held ? (current ?? activities.get().items[0]?.id ?? null) : null)),
+    [activities],
+  );
+  const showWaiting = useCallback(
+    () => setTop(activities.get().items[0]?.id ?? null),
+    [activities],
   );
 
-  const load = useCallback(
-    async (signal: AbortSignal) => {
-      olderCall.current?.abort();
-      arrived.current = [];
-      const page = await api.listActivity({ limit: PAGE_SIZE, signal });
-      if (signal.aborted) return page.cursor;
-      before.current = page.before;
-      show(merge(arrived.current, page.events.map(toActivity)));
-      setOlder({ kind: page.before === null ? 'none' : 'more' });
-      return page.cursor;
-    },
-    [api, show],
-  );
-  const { state, reload } = useHistory(client, load);
-
-  const loadOlder = useCallback(() => {
-    if (before.current === null) return;
-    olderCall.current?.abort();
-    const abort = new AbortController();
-    olderCall.current = abort;
-    setOlder({ kind: 'loading' });
-    api.listActivity({ limit: PAGE_SIZE, before: before.current, signal: abort.signal }).then(
-      (page) => {
-        if (abort.signal.aborted) return;
-        before.current = page.before;
-        show(merge(shown.current, page.events.map(toActivity)));
-        setOlder({ kind: page.before === null ? 'none' : 'more' });
-      },
-      (error: unknown) => {
-        if (!abort.signal.aborted) setOlder({ kind: 'failed', message: messageOf(error) });
-      },
-    );
-  }, [api, show]);
-
-  useEffect(() => () => olderCall.current?.abort(), []);
-
-  return { items, state, older, loadOlder, reload };
+  return {
+    ...rest,
+    items: waiting === 0 ? items : items.slice(waiting),
+    waiting,
+    setHeld,
+    showWaiting,
+    loadOlder: activities.loadOlder,
+    reload: activities.reload,
+    markSeen: activities.markSeen,
+  };
 }
 
-/** Puts one list before the other; what is in both stays where it is in the first. */
-function merge(first: readonly Activity[], second: readonly Activity[]): readonly Activity[] {
-  const ids = new Set(first.map((item) => item.id));
-  return [...first, ...second.filter((item) => !ids.has(item.id))];
+/** How many activities came since the reader last saw the feed. */
+export function useUnseenActivities(): { readonly count: number; readonly more: boolean } {
+  const { unseen, unseenIsMore } = useLiveStore(usePgfeed().activities);
+  return { count: unseen, more: unseenIsMore };
 }

@@ -1,9 +1,29 @@
 import { useCallback, useSyncExternalStore } from 'react';
-import type { ConnectionStatus, RealtimeClient } from '../lib/realtime';
+import type { ConnectionStatus } from '../lib/realtime';
+import { usePgfeed } from './provider';
+import { useLiveStore } from './use-live-store';
+
+const beforeStart: ConnectionStatus = { state: 'closed' };
 
 /** The client's connection status, kept current. */
-export function useConnectionStatus(client: RealtimeClient): ConnectionStatus {
+export function useConnectionStatus(): ConnectionStatus {
+  const { client } = usePgfeed();
   const subscribe = useCallback((onChange: () => void) => client.onStatus(onChange), [client]);
-  const snapshot = useCallback(() => client.status, [client]);
-  return useSyncExternalStore(subscribe, snapshot, snapshot);
+  return useSyncExternalStore(
+    subscribe,
+    () => client.status,
+    () => beforeStart,
+  );
+}
+
+/** The status as it should be shown: it doesn't flicker when the connection is lost for a second. */
+export function useSettledStatus(): ConnectionStatus {
+  return useLiveStore(usePgfeed().status);
+}
+
+/** The whole seconds until a moment, at least one; `null` where there is none. */
+export function useSecondsUntil(moment: number | null): number | null {
+  const { seconds } = usePgfeed();
+  const now = useSyncExternalStore(seconds.subscribe, seconds.now, seconds.now);
+  return moment === null ? null : Math.max(1, Math.ceil((moment - now) / 1_000));
 }

@@ -1,3 +1,4 @@
+import type { NotificationType } from '../components';
 import { decodeJson, isObject, toId } from '../lib/realtime/events';
 import type { JsonObject } from '../lib/realtime';
 import type { Session } from './session';
@@ -36,11 +37,28 @@ export async function logIn(tenant: DemoTenant, user: string): Promise<Session> 
 
 /** Inserts a row into "activityLogs" as the user of the session. */
 export async function insertActivity(token: string, description: string): Promise<void> {
+  await post('/demo/activity', token, { description });
+}
+
+/** What a user of the demo can be sent. */
+export interface DemoNotification {
+  readonly type: NotificationType;
+  readonly category: string;
+  readonly title: string;
+  readonly body: string;
+}
+
+/** Inserts a row into "notifications" for the user of the session. */
+export async function insertNotification(token: string, row: DemoNotification): Promise<void> {
+  await post('/demo/notification', token, row);
+}
+
+async function post(path: string, token: string, body: object): Promise<void> {
   await answer(
-    await fetch('/demo/activity', {
+    await fetch(path, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
-      body: JSON.stringify({ description }),
+      body: JSON.stringify(body),
     }),
   );
 }

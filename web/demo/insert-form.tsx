@@ -34,12 +34,16 @@ export function InsertForm({ token }: { token: string }) {
           value={text}
           onChange={(event) => setText(event.target.value)}
         />
-        <button type="submit" disabled={busy || text.trim() === ''}>
+        <button
+          type="submit"
+          className="demo-button demo-primary"
+          disabled={busy || text.trim() === ''}
+        >
           Insert
         </button>
       </div>
       {error !== null && (
-        <p className="pgfeed-notice" role="alert">
+        <p className="problem" role="alert">
           {error}
         </p>
       )}

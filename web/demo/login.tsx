@@ -25,7 +25,7 @@ export function Login({
       <h2>Log in</h2>
       {tenants === 'loading' && <p className="hint">Loading…</p>}
       {tenants === 'unreachable' && (
-        <p className="pgfeed-notice" role="alert">
+        <p className="problem" role="alert">
           The server cannot be reached. Reload the page to try again.
         </p>
       )}
@@ -35,7 +35,12 @@ export function Login({
             <legend>{tenant.name}</legend>
             <div className="row">
               {tenant.users.map((user) => (
-                <button key={user.id} type="button" onClick={() => choose(tenant, user.id)}>
+                <button
+                  key={user.id}
+                  type="button"
+                  className="demo-button"
+                  onClick={() => choose(tenant, user.id)}
+                >
                   {user.name}
                 </button>
               ))}
@@ -43,7 +48,7 @@ export function Login({
           </fieldset>
         ))}
       {error !== null && (
-        <p className="pgfeed-notice" role="alert">
+        <p className="problem" role="alert">
           {error}
         </p>
       )}
@@ -73,7 +78,7 @@ function TokenForm({ onLogin }: { onLogin: (session: Session) => void }) {
         value={token}
         onChange={(event) => setToken(event.target.value)}
       />
-      <button type="submit" disabled={token.trim() === ''}>
+      <button type="submit" className="demo-button demo-primary" disabled={token.trim() === ''}>
         Use token
       </button>
     </form>

@@ -3,11 +3,13 @@ import { createRoot } from 'react-dom/client';
 import '../components/pgfeed.css';
 import './page.css';
 import { listTenants } from './demo-api';
+import { DisplaySettings, useDisplay } from './display';
 import type { Tenants } from './login';
 import { Panel } from './panel';
 
 function Page() {
   const [tenants, setTenants] = useState<Tenants>('loading');
+  const [display, messages, setDisplay] = useDisplay();
   useEffect(() => {
     const abort = new AbortController();
     listTenants(abort.signal).then(setTenants, () => {
@@ -18,12 +20,22 @@ function Page() {
   return (
     <>
       <header className="page-head">
-        <h1>pgfeed</h1>
-        <p>A row inserted in Postgres appears here at once, for its tenant and for no other.</p>
+        <div>
+          <h1>pgfeed</h1>
+          <p>A row inserted in Postgres appears here at once, for its tenant and for no other.</p>
+        </div>
+        <DisplaySettings display={display} onChange={setDisplay} />
       </header>
       <main className="panels">
-        <Panel name="Left panel" storageKey="pgfeed-demo:left" tenants={tenants} />
-        <Panel name="Right panel" storageKey="pgfeed-demo:right" tenants={tenants} />
+        {(['Left', 'Right'] as const).map((side) => (
+          <Panel
+            key={side}
+            name={`${side} panel`}
+            storageKey={`pgfeed-demo:${side.toLowerCase()}`}
+            tenants={tenants}
+            messages={messages}
+          />
+        ))}
       </main>
     </>
   );

@@ -1,11 +1,16 @@
-import { useEffect, useMemo } from 'react';
+import { useId, useMemo } from 'react';
 import {
+  ActivityBadge,
   ActivityFeed,
   ConnectionStatus,
-  NotificationList,
+  type Messages,
+  NotificationBell,
+  PgfeedProvider,
   useConnectionStatus,
 } from '../components';
 import { RestApi, SSEClient } from '../lib/realtime';
+import { DeveloperPanel } from './developer-panel';
+import { FaultyNetwork } from './faults';
 import { InsertForm } from './insert-form';
 import { Login, type Tenants } from './login';
 import { type Session, useSession } from './session';
@@ -15,10 +20,12 @@ export function Panel({
   name,
   storageKey,
   tenants,
+  messages,
 }: {
   name: string;
   storageKey: string;
   tenants: Tenants;
+  messages: Messages;
 }) {
   const [session, setSession] = useSession(storageKey);
   return (
@@ -30,6 +37,7 @@ export function Panel({
           key={session.token}
           session={session}
           isDemo={Array.isArray(tenants)}
+          messages={messages}
           onLogout={() => setSession(null)}
         />
       )}
@@ -40,47 +48,60 @@ export function Panel({
 function LoggedIn({
   session,
   isDemo,
+  messages,
   onLogout,
 }: {
   session: Session;
   isDemo: boolean;
+  messages: Messages;
   onLogout: () => void;
 }) {
-  const { token } = session;
-  const [client, api] = useMemo(() => {
-    const access = { getToken: () => token };
-    return [new SSEClient(access), new RestApi(access)] as const;
+  const { token, tenantName, userName } = session;
+  const [client, api, network] = useMemo(() => {
+    const faulty = new FaultyNetwork();
+    const access = { getToken: () => token, fetch: faulty.fetch };
+    return [new SSEClient(access), new RestApi(access), faulty] as const;
   }, [token]);
-  useEffect(() => () => client.disconnect(), [client]);
-
-  const status = useConnectionStatus(client);
-  const identity = status.state === 'live' ? status.identity : null;
-  const ended = status.state === 'unauthorized';
+  const feedId = useId();
+  const openFeed = () => {
+    const feed = document.getElementById(feedId);
+    feed?.scrollTo({ top: 0 });
+    feed?.scrollIntoView({ block: 'nearest' });
+    feed?.querySelector<HTMLElement>('article')?.focus({ preventScroll: true });
+  };
   return (
-    <>
+    <PgfeedProvider
+      client={client}
+      api={api}
+      messages={messages}
+      storageKey={`pgfeed-demo:${tenantName ?? ''}:${userName ?? token.slice(0, 8)}`}
+    >
       <header className="panel-head">
-        <h2>{session.tenantName ?? identity?.tenant ?? 'Session token'}</h2>
-        <span className="panel-user">{session.userName ?? identity?.user ?? ''}</span>
+        <Names session={session} />
         <div className="panel-side">
-          <ConnectionStatus client={client} />
-          <button type="button" onClick={onLogout}>
+          <ConnectionStatus />
+          <ActivityBadge onOpen={openFeed} />
+          <NotificationBell />
+          <button type="button" className="demo-button" onClick={onLogout}>
             Log out
           </button>
         </div>
       </header>
-      {ended && (
-        <p className="pgfeed-notice" role="alert">
-          The session has ended. Log out, and in again.
-        </p>
-      )}
       {isDemo && <InsertForm token={token} />}
-      <div className="panel-section">
-        <NotificationList client={client} api={api} />
-      </div>
-      <div className="panel-section">
-        <h3>Activity</h3>
-        <ActivityFeed client={client} api={api} />
-      </div>
-    </>
+      <ActivityFeed id={feedId} className="panel-feed" />
+      <DeveloperPanel token={token} isDemo={isDemo} network={network} />
+    </PgfeedProvider>
+  );
+}
+
+/** Who is logged in: as the login said, or as the server says of a pasted token. */
+function Names({ session }: { session: Session }) {
+  const status = useConnectionStatus();
+  const identity = status.state === 'live' ? status.identity : null;
+  return (
+    <div className="panel-names">
+      <h2>{session.tenantName ?? identity?.tenant ?? 'Session token'}</h2>
+      <span className="panel-user">{session.userName ?? identity?.user ?? ''}</span>
+    </div>
   );
 }

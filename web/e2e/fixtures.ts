@@ -71,6 +71,16 @@ export class World {
     );
   }
 
+  /** Inserts so many in one statement: history, with the time of each a minute before the next. */
+  async insertHistory(tenant: string, count: number): Promise<void> {
+    await this.#sql(
+      `insert into "activityLogs" ("tenantId", "userName", action, description, "createdAt")
+       select ${quote(tenant)}, 'Paula Sequel', 'said', 'history ' || n,
+              now() - (${count} - n + 1) * interval '1 minute'
+         from generate_series(1, ${count}) n`,
+    );
+  }
+
   /** Inserts so many, one transaction after the other, over about a second. */
   async insertActivities(tenant: string, count: number): Promise<void> {
     await this.#sql(
@@ -83,10 +93,15 @@ export class World {
     );
   }
 
-  async insertNotification(tenant: string, user: string, title: string): Promise<void> {
+  async insertNotification(
+    tenant: string,
+    user: string,
+    title: string,
+    { type = 'info', category = 'comment' } = {},
+  ): Promise<void> {
     await this.#sql(
       `insert into "notifications" ("tenantId", "userId", type, category, title, body)
-       values (${quote(tenant)}, ${quote(user)}, 'info', 'task_assigned', ${quote(title)}, 'By psql')`,
+       values (${quote(tenant)}, ${quote(user)}, ${quote(type)}, ${quote(category)}, ${quote(title)}, 'By psql')`,
     );
   }
 
@@ -107,12 +122,39 @@ export class PanelView {
     this.root = page.getByRole('region', { name: `${side} panel` });
   }
 
+  /** The connection indicator. */
   get status(): Locator {
-    return this.root.getByRole('status');
+    return this.root.locator('.pgfeed-status');
+  }
+
+  get feed(): Locator {
+    return this.root.getByRole('feed', { name: 'Activity' });
   }
 
   get items(): Locator {
-    return this.root.getByRole('feed', { name: 'Activity' }).getByRole('article');
+    return this.feed.getByRole('article');
+  }
+
+  /** What scrolls the feed. */
+  get scroller(): Locator {
+    return this.root.locator('.panel-feed');
+  }
+
+  get badge(): Locator {
+    return this.root.getByRole('button', { name: /^Activity,/ });
+  }
+
+  get bell(): Locator {
+    return this.root.getByRole('button', { name: /^Notifications/ });
+  }
+
+  /** The panel that the bell opens. */
+  get panel(): Locator {
+    return this.root.getByRole('dialog', { name: 'Notifications' });
+  }
+
+  get toasts(): Locator {
+    return this.root.locator('.pgfeed-toast');
   }
 
   async useToken(token: string): Promise<void> {
@@ -125,6 +167,13 @@ export class PanelView {
   /** Waits until it is live, so that an insert from now on is seen as it happens. */
   async isLive(): Promise<void> {
     await expect(this.status).toHaveText('Live');
+  }
+
+  /** Makes its network fail in a way that the developer panel offers. */
+  async fail(fault: string): Promise<void> {
+    const select = this.root.getByRole('combobox', { name: 'Network' });
+    if (!(await select.isVisible())) await this.root.getByText('Developer panel').click();
+    await select.selectOption(fault);
   }
 }
 

@@ -1,5 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
-import { ApiError, type RealtimeClient } from '../lib/realtime';
+import { ApiError, type RealtimeClient, type Unsubscribe } from '../lib/realtime';
 
 /** How far the loading of a list has come. */
 export type LoadState =
@@ -12,61 +11,68 @@ export type LoadPage = (signal: AbortSignal) => Promise<string>;
 
 /**
  * Loads history and starts the client where it ends, so that nothing is missed between the two; loads again after a
- * reset. Subscribe before, in an effect of the same component. `load` must be stable (`useCallback`).
+ * reset. Whoever uses it subscribes to the client before.
  *
  * A client that is already running began somewhere else. A page that was asked for after that point overlaps with
  * what the client delivers; one that was asked for before may leave a gap, and is loaded once more.
  */
-export function useHistory(
-  client: RealtimeClient,
-  load: LoadPage,
-): { state: LoadState; reload: () => void } {
-  const [state, setState] = useState<LoadState>({ kind: 'loading' });
-  const current = useRef<AbortController | null>(null);
+export class GaplessLoader {
+  readonly #client: RealtimeClient;
+  readonly #load: LoadPage;
+  readonly #onState: (state: LoadState) => void;
+  #current: AbortController | null = null;
 
-  const start = useCallback(() => {
-    current.current?.abort();
-    const abort = new AbortController();
-    current.current = abort;
-    const run = async (): Promise<void> => {
-      while (!abort.signal.aborted) {
-        try {
-          await loadWithoutGap(client, load, abort.signal);
-          if (!abort.signal.aborted) setState({ kind: 'ready' });
-          return;
-        } catch (error) {
-          if (abort.signal.aborted) return;
-          setState({ kind: 'failed', message: messageOf(error) });
-        }
-        // The client keeps trying, so the moment when it connects is the one to load again.
-        client.connect();
-        if (isConnected(client)) return;
-        await until(client, abort.signal, () => isConnected(client));
-      }
-    };
-    void run();
-  }, [client, load]);
+  constructor(client: RealtimeClient, load: LoadPage, onState: (state: LoadState) => void) {
+    this.#client = client;
+    this.#load = load;
+    this.#onState = onState;
+  }
 
-  useEffect(() => {
-    start();
-    const stopResets = client.onReset(start);
+  /** Begins, and returns what ends it. */
+  start(): Unsubscribe {
+    this.#begin();
+    const stopResets = this.#client.onReset(() => this.#begin());
     return () => {
       stopResets();
-      current.current?.abort();
+      this.#current?.abort();
     };
-  }, [client, start]);
+  }
 
-  const reload = useCallback(() => {
-    setState({ kind: 'loading' });
-    start();
-  }, [start]);
+  /** Loads again, for a reader who asks for it. */
+  reload(): void {
+    this.#onState({ kind: 'loading' });
+    this.#begin();
+  }
 
-  return { state, reload };
+  #begin(): void {
+    this.#current?.abort();
+    const abort = new AbortController();
+    this.#current = abort;
+    void this.#run(abort.signal);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const client = this.#client;
+    while (!signal.aborted) {
+      try {
+        await loadWithoutGap(client, this.#load, signal);
+        if (!signal.aborted) this.#onState({ kind: 'ready' });
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#onState({ kind: 'failed', message: messageOf(error) });
+      }
+      // The client keeps trying, so the moment when it connects is the one to load again.
+      client.connect();
+      if (isConnected(client)) return;
+      await until(client, signal, () => isConnected(client));
+    }
+  }
 }
 
 /** What to tell a person about an error. */
 export function messageOf(error: unknown): string {
-  return error instanceof ApiError ? error.message : 'Something went wrong.';
+  return error instanceof ApiError ? error.message : '';
 }
 
 async function loadWithoutGap(

@@ -1,0 +1,51 @@
+import { memo, useId } from 'react';
+import { Avatar } from './avatar';
+import { RelativeTime } from './relative-time';
+import type { Activity } from './rows';
+
+/** One activity. It is rendered again only when it moves within the set. */
+export const ActivityItem = memo(function ActivityItem({
+  item,
+  position,
+  size,
+}: {
+  item: Activity;
+  /** From 1. */
+  position: number;
+  /** Of the whole set; -1 where that isn't known. */
+  size: number;
+}) {
+  const id = useId();
+  const { userName, description } = item;
+  // Many descriptions begin with who did it: then it is said once.
+  const named = userName !== '' && description.startsWith(userName);
+  return (
+    <article
+      className="pgfeed-item"
+      aria-posinset={position}
+      aria-setsize={size}
+      aria-labelledby={`${id}-text`}
+      aria-describedby={`${id}-meta`}
+      // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+      tabIndex={0}
+    >
+      <Avatar name={userName || description} />
+      <div className="pgfeed-item-body">
+        <p id={`${id}-text`} className="pgfeed-item-text">
+          {named ? (
+            <>
+              <strong>{userName}</strong>
+              {description.slice(userName.length)}
+            </>
+          ) : (
+            description
+          )}
+        </p>
+        <p id={`${id}-meta`} className="pgfeed-item-meta">
+          {!named && userName !== '' && <span className="pgfeed-item-user">{userName}</span>}
+          <RelativeTime dateTime={item.createdAt} />
+        </p>
+      </div>
+    </article>
+  );
+});

@@ -1,0 +1,29 @@
+/** Somebody's initials on a colour of their own. */
+export function Avatar({ name }: { name: string }) {
+  return (
+    <span className="pgfeed-avatar" data-hue={hueOf(name)} aria-hidden="true">
+      {initialsOf(name)}
+    </span>
+  );
+}
+
+/** The first letters of the first and the last word, as a reader would count letters. */
+export function initialsOf(name: string): string {
+  const words = name.split(/[\s._-]+/u).filter((word) => word !== '');
+  const first = words[0] ?? '';
+  const last = words.length > 1 ? (words.at(-1) ?? '') : '';
+  return (letter(first) + letter(last)).toLocaleUpperCase() || '?';
+}
+
+function letter(word: string): string {
+  const [first] = new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(word);
+  return first?.segment ?? '';
+}
+
+const HUES = 8;
+
+function hueOf(name: string): number {
+  let hash = 0;
+  for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 65_521;
+  return hash % HUES;
+}

@@ -1,0 +1,242 @@
+import type {
+  Clock,
+  NotificationEvent,
+  RealtimeClient,
+  RestApi,
+  Unsubscribe,
+} from '../lib/realtime';
+import { Listeners } from '../lib/realtime/listeners';
+import type { OlderState } from './activity-store';
+import { GaplessLoader, type LoadState, messageOf } from './gapless-loader';
+import { LiveStore } from './live-store';
+import { type Notification, type ReadState, toNotification } from './rows';
+import type { Settings } from './settings';
+import { UnreadCount } from './unread-count';
+
+const PAGE_SIZE = 30;
+const MOST_ITEMS = 300;
+const SEEN = 'notification-seen';
+
+/** What couldn't be marked as read, and why. */
+export interface ReadFailure {
+  /** The notification's title; `null` where all were to be marked. */
+  readonly title: string | null;
+  readonly message: string;
+}
+
+/** The user's notifications, newest first. */
+export interface NotificationSnapshot {
+  readonly items: readonly Notification[];
+  /** As the server counts, which also knows those that aren't in the list. */
+  readonly unread: number;
+  /** Unread ones came since the list was last looked at in this browser. */
+  readonly unseen: boolean;
+  readonly state: LoadState;
+  readonly older: OlderState;
+  readonly failure: ReadFailure | null;
+}
+
+const initial: NotificationSnapshot = {
+  items: [],
+  unread: 0,
+  unseen: false,
+  state: { kind: 'loading' },
+  older: { kind: 'none' },
+  failure: null,
+};
+
+/** Loads the user's notifications, goes on live, and marks them as read. */
+export class NotificationStore extends LiveStore<NotificationSnapshot> {
+  readonly #client: RealtimeClient;
+  readonly #api: RestApi;
+  readonly #settings: Settings;
+  readonly #loader: GaplessLoader;
+  readonly #count: UnreadCount;
+  readonly #arrivals = new Listeners<Notification>();
+  #before: string | null = null;
+  #olderCall: AbortController | null = null;
+  /** What the stream said since the last load began: the page that is being loaded may be older. */
+  #arrived: readonly Notification[] = [];
+
+  constructor(client: RealtimeClient, api: RestApi, clock: Clock, settings: Settings) {
+    super(initial);
+    this.#client = client;
+    this.#api = api;
+    this.#settings = settings;
+    this.#count = new UnreadCount(api, clock, (unread) => this.patch({ unread }));
+    this.#loader = new GaplessLoader(
+      client,
+      (signal) => this.#load(signal),
+      (state) => this.patch({ state }),
+    );
+  }
+
+  /** Calls `listener` with each notification that comes over the stream, but not with those of the history. */
+  onArrival(listener: (notification: Notification) => void): Unsubscribe {
+    return this.#arrivals.add(listener);
+  }
+
+  readonly reload = (): void => this.#loader.reload();
+
+  /** Says that the reader has looked at the list. */
+  readonly markSeen = (): void => {
+    const newest = this.get().items[0];
+    if (newest !== undefined && newest.id !== this.#settings.get(SEEN)) {
+      this.#settings.set(SEEN, newest.id);
+    }
+  };
+
+  /** Marks as read at once, and undoes it where the server can't be told. */
+  readonly markRead = (id: string): void => {
+    const item = this.get().items.find((other) => other.id === id);
+    if (item?.read !== 'unread') return;
+    this.patch({ failure: null });
+    this.#turn([id], 'unread', 'reading');
+    const believe = this.#count.begin();
+    this.#api.markRead(id).then(
+      (answer) => {
+        this.#turn([id], 'reading', 'read');
+        believe(answer.unread);
+      },
+      (error: unknown) => {
+        this.#turn([id], 'reading', 'unread');
+        // The stream may have said meanwhile that it was read after all.
+        if (this.get().items.some((other) => other.id === id && other.read === 'read')) return;
+        this.patch({ failure: { title: item.title, message: messageOf(error) } });
+      },
+    );
+  };
+
+  /** Marks all as read, also those that aren't in the list. */
+  readonly markAllRead = (): void => {
+    const ids = this.get()
+      .items.filter((item) => item.read === 'unread')
+      .map((item) => item.id);
+    this.patch({ failure: null });
+    this.#turn(ids, 'unread', 'reading');
+    const believe = this.#count.begin();
+    this.#api.markAllRead().then(
+      (answer) => {
+        this.#turn(ids, 'reading', 'read');
+        believe(answer.unread);
+      },
+      (error: unknown) => {
+        this.#turn(ids, 'reading', 'unread');
+        this.patch({ failure: { title: null, message: messageOf(error) } });
+      },
+    );
+  };
+
+  readonly dismissFailure = (): void => this.patch({ failure: null });
+
+  /** Loads the next older page; does nothing where there is none. */
+  readonly loadOlder = (): void => {
+    if (this.#before === null) return;
+    this.#olderCall?.abort();
+    const abort = new AbortController();
+    this.#olderCall = abort;
+    this.patch({ older: { kind: 'loading' } });
+    const options = { limit: PAGE_SIZE, before: this.#before, signal: abort.signal };
+    this.#api.listNotifications(options).then(
+      (page) => {
+        if (abort.signal.aborted) return;
+        this.#before = page.before;
+        const known = new Set(this.get().items.map((item) => item.id));
+        const more = page.notifications.map(toNotification).filter((item) => !known.has(item.id));
+        this.#show([...this.get().items, ...more], olderOf(page.before));
+      },
+      (error: unknown) => {
+        if (abort.signal.aborted) return;
+        this.patch({ older: { kind: 'failed', message: messageOf(error) } });
+      },
+    );
+  };
+
+  protected start(): Unsubscribe {
+    const stops = [
+      this.#client.subscribe('notification:new', (event) => this.#receive(event)),
+      this.#client.subscribe('notification:read', (event) => this.#receive(event)),
+      this.#settings.onChange(SEEN, () => this.#show(this.get().items)),
+      this.#loader.start(),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+      this.#olderCall?.abort();
+      this.#count.stop();
+    };
+  }
+
+  #receive(event: NotificationEvent): void {
+    const notification = toNotification(event.data);
+    this.#arrived = upsert(this.#arrived, notification).slice(0, MOST_ITEMS);
+    const { items } = this.get();
+    const known = items.some((item) => item.id === notification.id);
+    // A `read` about one further down than the list reaches only changes the count.
+    if (known || event.event === 'notification:new') {
+      this.#show(upsert(items, notification).slice(0, MOST_ITEMS));
+    }
+    this.#count.refresh();
+    if (!known && event.event === 'notification:new' && notification.read === 'unread') {
+      this.#arrivals.call(notification);
+    }
+  }
+
+  async #load(signal: AbortSignal): Promise<string> {
+    this.#olderCall?.abort();
+    this.#arrived = [];
+    const believe = this.#count.begin();
+    const page = await this.#api.listNotifications({ limit: PAGE_SIZE, signal });
+    if (signal.aborted) return page.cursor;
+    this.#before = page.before;
+    const listed = page.notifications.map(toNotification);
+    // Those that were marked here stay so until the server has answered.
+    const reading = new Set(
+      this.get()
+        .items.filter((item) => item.read === 'reading')
+        .map((item) => item.id),
+    );
+    const merged = this.#arrived.toReversed().reduce(upsert, listed);
+    this.#show(
+      merged.map((item) =>
+        item.read === 'unread' && reading.has(item.id) ? { ...item, read: 'reading' } : item,
+      ),
+      olderOf(page.before),
+    );
+    believe(page.unread);
+    if (this.#arrived.length > 0) this.#count.refresh();
+    return page.cursor;
+  }
+
+  #turn(ids: readonly string[], from: ReadState, to: ReadState): void {
+    const wanted = new Set(ids);
+    this.#show(
+      this.get().items.map((item) =>
+        item.read === from && wanted.has(item.id) ? { ...item, read: to } : item,
+      ),
+    );
+  }
+
+  #show(items: readonly Notification[], older: OlderState = this.get().older): void {
+    const seen = this.#settings.get(SEEN);
+    const index = items.findIndex((item) => item.id === seen);
+    const since = index < 0 ? items : items.slice(0, index);
+    this.patch({ items, older, unseen: since.some((item) => item.read === 'unread') });
+  }
+}
+
+function olderOf(before: string | null): OlderState {
+  return { kind: before === null ? 'none' : 'more' };
+}
+
+/** Replaces a notification where it is, or puts it on top. What was read stays read, whichever news comes late. */
+function upsert(
+  list: readonly Notification[],
+  notification: Notification,
+): readonly Notification[] {
+  if (!list.some((item) => item.id === notification.id)) return [notification, ...list];
+  return list.map((item) =>
+    item.id === notification.id
+      ? { ...notification, read: notification.read === 'unread' ? item.read : notification.read }
+      : item,
+  );
+}

@@ -1,0 +1,250 @@
+// @vitest-environment jsdom
+import { act, cleanup, fireEvent, screen, within } from '@testing-library/react';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { NotificationBell } from './notification-bell';
+import { NotificationList } from './notification-list';
+import { envelope, notification, TestWorld } from './test-world';
+
+let world: TestWorld;
+
+beforeEach(() => {
+  world = new TestWorld();
+});
+
+afterEach(cleanup);
+
+const page = (rows: readonly object[], unread: number, before: string | null = null) => ({
+  notifications: rows,
+  unread,
+  cursor: 'c',
+  before,
+});
+
+const read = { readAt: '2026-01-01T00:00:01Z' };
+
+async function loaded(rows: readonly object[], unread: number, before: string | null = null) {
+  world.render(<NotificationList />);
+  await world.answer('/api/notifications?limit=30', page(rows, unread, before));
+  return world.open();
+}
+
+const item = (title: string) => screen.getByRole('button', { name: new RegExp(title) });
+const isUnread = (title: string) => item(title).textContent?.startsWith('Unread');
+const said = (unread: number) => screen.queryByText(`${unread} unread`) !== null;
+
+describe('NotificationList', () => {
+  it('lists, and counts as the server does', async () => {
+    await loaded([notification('2'), notification('1', read)], 7);
+    expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([true, false]);
+    expect(said(7)).toBe(true);
+  });
+
+  it('marks as read at once, and takes the count from the answer', async () => {
+    await loaded([notification('2')], 7);
+    fireEvent.click(item('Task 2'));
+    expect(isUnread('Task 2')).toBe(false);
+    expect(said(7)).toBe(true);
+    await world.step();
+    const request = world.next('/api/notifications/2/read');
+    expect(request.method).toBe('POST');
+    request.json({ notification: notification('2', read), unread: 5 });
+    await world.step();
+    expect(isUnread('Task 2')).toBe(false);
+    expect(said(5)).toBe(true);
+    // A second click has nothing to do.
+    fireEvent.click(item('Task 2'));
+    await world.step();
+    expect(world.transport.waiting).toBe(0);
+  });
+
+  it('goes back, and says why, when the call fails', async () => {
+    await loaded([notification('2')], 7);
+    fireEvent.click(item('Task 2'));
+    await world.answer('/api/notifications/2/read', { title: 'x', detail: 'No database.' }, 503);
+    expect(isUnread('Task 2')).toBe(true);
+    expect(said(7)).toBe(true);
+    const alert = screen.getByRole('alert');
+    expect(alert.textContent).toBe('“Task 2” could not be marked as read. No database.');
+    fireEvent.click(screen.getByRole('button', { name: 'Dismiss' }));
+    expect(alert.textContent).toBe('');
+  });
+
+  it('believes the stream over a call whose answer was lost', async () => {
+    const stream = await loaded([notification('2')], 7);
+    fireEvent.click(item('Task 2'));
+    await world.step();
+    const request = world.next('/api/notifications/2/read');
+    stream.frame('notification:read', envelope('notification:read', notification('2', read)));
+    await world.answer('/api/notifications?limit=1', page([], 6));
+    request.fail();
+    await world.step();
+    expect(isUnread('Task 2')).toBe(false);
+    expect(screen.getByRole('alert').textContent).toBe('');
+    expect(said(6)).toBe(true);
+  });
+
+  it('marks as read what was read elsewhere', async () => {
+    const stream = await loaded([notification('2'), notification('1')], 2);
+    stream.frame('notification:read', envelope('notification:read', notification('1', read)));
+    await world.answer('/api/notifications?limit=1', page([], 1));
+    expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([true, false]);
+    expect(said(1)).toBe(true);
+  });
+
+  it('asks for the count once for many events, and again for what came meanwhile', async () => {
+    const stream = await loaded([], 0);
+    for (const id of ['1', '2', '3']) {
+      stream.frame('notification:new', envelope('notification:new', notification(id)));
+    }
+    await world.step();
+    const first = world.next('/api/notifications?limit=1');
+    expect(world.transport.waiting).toBe(0);
+    first.json(page([], 1));
+    await world.step();
+    await world.advance(250);
+    await world.answer('/api/notifications?limit=1', page([], 3));
+    expect(said(3)).toBe(true);
+    expect(world.transport.waiting).toBe(0);
+  });
+
+  it('does not believe an answer that was overtaken', async () => {
+    await loaded([notification('2'), notification('1')], 2);
+    fireEvent.click(item('Task 2'));
+    fireEvent.click(item('Task 1'));
+    await world.step();
+    const slow = world.next('/api/notifications/2/read');
+    const fast = world.next('/api/notifications/1/read');
+    fast.json({ notification: notification('1', read), unread: 0 });
+    await world.step();
+    slow.json({ notification: notification('2', read), unread: 1 });
+    await world.step();
+    expect(said(0)).toBe(true);
+  });
+
+  it('marks all as read at once, or goes back', async () => {
+    await loaded([notification('2'), notification('1')], 7);
+    const all = screen.getByRole('button', { name: 'Mark all read' });
+    fireEvent.click(all);
+    expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([false, false]);
+    await world.answer('/api/notifications/read', { title: 'x', detail: 'Away.' }, 503);
+    expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([true, true]);
+    expect(screen.getByRole('alert').textContent).toContain('could not be marked as read. Away.');
+
+    fireEvent.click(all);
+    await world.answer('/api/notifications/read', { updated: 7, unread: 0 });
+    expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([false, false]);
+    expect(said(0)).toBe(true);
+    expect(all.getAttribute('aria-disabled')).toBe('true');
+  });
+
+  it('keeps what is being marked through a reload of the list', async () => {
+    const stream = await loaded([notification('2')], 1);
+    fireEvent.click(item('Task 2'));
+    await world.step();
+    const request = world.next('/api/notifications/2/read');
+    stream.frame('reset', { reason: 'expired' });
+    await world.answer('/api/notifications?limit=30', page([notification('2')], 1));
+    expect(isUnread('Task 2')).toBe(false);
+    request.fail();
+    await world.step();
+    expect(isUnread('Task 2')).toBe(true);
+  });
+
+  it('loads older ones', async () => {
+    await loaded([notification('9')], 1, '9');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    const request = await world.answer(
+      '/api/notifications?limit=30',
+      page([notification('8', read)], 1),
+    );
+    expect(request.url).toContain('before=9');
+    expect(item('Task 8')).toBeTruthy();
+  });
+
+  it('tells the application which one was clicked', async () => {
+    const selected: string[] = [];
+    world.render(<NotificationList onSelect={({ id }) => selected.push(id)} />);
+    await world.answer('/api/notifications', page([notification('1', read)], 0));
+    fireEvent.click(item('Task 1'));
+    expect(selected).toEqual(['1']);
+  });
+
+  it('has words for nothing, and for a list that cannot be loaded', async () => {
+    world.render(<NotificationList />);
+    expect(screen.getByText('Loading notifications…')).toBeTruthy();
+    await world.answer('/api/notifications', { title: 'x', detail: 'Away.' }, 503);
+    expect(screen.getByText('Away.')).toBeTruthy();
+    world.next('/api/activity/stream').fail();
+    await world.step();
+    fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    await world.answer('/api/notifications', page([], 0));
+    await world.advance(1_000);
+    await world.open();
+    await world.answer('/api/notifications', page([], 0));
+    expect(screen.getByText('You’re all caught up')).toBeTruthy();
+  });
+});
+
+describe('groups', () => {
+  const task = (id: string, more = {}) => notification(id, { category: 'task_assigned', ...more });
+
+  it('gather what is alike, open by hand, and mark all of theirs', async () => {
+    await loaded([task('3'), task('2'), task('1')], 3);
+    const group = screen.getByRole('button', { name: /3 tasks assigned to you/ });
+    expect(group.getAttribute('aria-expanded')).toBe('false');
+    expect(screen.queryByRole('button', { name: /^Unread: Task/ })).toBeNull();
+    fireEvent.click(group);
+    expect(group.getAttribute('aria-expanded')).toBe('true');
+    expect(screen.getAllByRole('button', { name: /^Unread: Task/ })).toHaveLength(3);
+    fireEvent.click(screen.getByRole('button', { name: 'Mark these read' }));
+    await world.step();
+    expect(world.transport.requests.slice(-3).map(({ url }) => url)).toEqual(
+      ['3', '2', '1'].map((id) => `/api/notifications/${id}/read`),
+    );
+  });
+
+  it('stay open while one joins', async () => {
+    const stream = await loaded([task('2'), task('1')], 2);
+    fireEvent.click(screen.getByRole('button', { name: /2 tasks assigned/ }));
+    stream.frame('notification:new', envelope('notification:new', task('3')));
+    await world.step();
+    const group = screen.getByRole('button', { name: /3 tasks assigned/ });
+    expect(group.getAttribute('aria-expanded')).toBe('true');
+  });
+});
+
+describe('NotificationBell', () => {
+  const bell = () => screen.getByRole('button', { name: /^Notifications/ });
+
+  it('counts unread ones, and has a dot until its panel is opened', async () => {
+    world.render(<NotificationBell />);
+    await world.answer('/api/notifications', page([notification('1')], 1));
+    const stream = await world.open();
+    expect(bell().getAttribute('aria-label')).toBe('Notifications, 1 unread');
+    expect(bell().textContent).toBe('1');
+    expect(bell().dataset.unseen).toBe('true');
+
+    fireEvent.click(bell());
+    const panel = screen.getByRole('dialog', { name: 'Notifications' });
+    expect(panel.contains(document.activeElement)).toBe(true);
+    expect(within(panel).getByText('Task 1')).toBeTruthy();
+    expect(bell().dataset.unseen).toBe('false');
+    // Seen isn't read.
+    expect(bell().textContent).toBe('1');
+
+    fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
+    expect(screen.queryByRole('dialog')).toBeNull();
+    await vi.waitFor(() => expect(document.activeElement).toBe(bell()));
+    stream.frame('notification:new', envelope('notification:new', notification('2')));
+    await world.answer('/api/notifications?limit=1', page([], 2));
+    expect(bell().dataset.unseen).toBe('true');
+    expect(bell().textContent).toBe('2');
+  });
+
+  it('forgets the dot when another tab has shown the panel', async () => {
+    world.render(<NotificationBell />);
+    await world.answer('/api/notifications', page([notification('1')], 1));
+    act(() => world.settings.set('notification-seen', '1'));
+    expect(bell().dataset.unseen).toBe('false');
+  });
+});

@@ -1,0 +1,140 @@
+// @vitest-environment jsdom
+import { act, cleanup, fireEvent, screen } from '@testing-library/react';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { ScriptedStream } from '../lib/realtime/testing/scripted-transport';
+import type { NotificationType } from './rows';
+import { envelope, notification, TestWorld } from './test-world';
+import { UrgentToasts } from './urgent-toasts';
+
+let world: TestWorld;
+let stream: ScriptedStream;
+let focused = true;
+
+const empty = { notifications: [], unread: 0, cursor: 'c', before: null };
+
+beforeEach(async () => {
+  focused = true;
+  vi.spyOn(document, 'hasFocus').mockImplementation(() => focused);
+  world = new TestWorld();
+  world.render(
+    <>
+      <button type="button">elsewhere</button>
+      <UrgentToasts />
+    </>,
+  );
+  await world.answer('/api/notifications', empty);
+  stream = await world.open();
+});
+
+afterEach(cleanup);
+
+async function arrive(id: string, type: NotificationType = 'urgent', more = {}) {
+  const createdAt = new Date(world.clock.now()).toISOString();
+  const row = notification(id, { type, createdAt, ...more });
+  stream.frame('notification:new', envelope('notification:new', row));
+  await world.step();
+}
+
+const toasts = () =>
+  [...document.querySelectorAll('.pgfeed-toast')].map((toast) => toast.textContent);
+const region = () => document.querySelector('.pgfeed-toasts') as HTMLElement;
+
+it('shows an urgent one for five seconds, and no other', async () => {
+  await arrive('1', 'info');
+  expect(toasts()).toEqual([]);
+  await arrive('2');
+  expect(toasts()).toEqual([expect.stringContaining('Task 2')]);
+  await world.advance(4_999);
+  expect(toasts()).toHaveLength(1);
+  await world.advance(1);
+  expect(toasts()).toEqual([]);
+});
+
+it('keeps it while it is hovered', async () => {
+  await arrive('1');
+  await world.advance(4_000);
+  fireEvent.pointerEnter(region());
+  await world.advance(60_000);
+  expect(toasts()).toHaveLength(1);
+  fireEvent.pointerLeave(region());
+  await world.advance(1_000);
+  expect(toasts()).toEqual([]);
+});
+
+it('keeps it while it is focused; F8 goes there and Escape back', async () => {
+  await arrive('1');
+  const before = screen.getByRole('button', { name: 'elsewhere' });
+  before.focus();
+  fireEvent.keyDown(document.body, { key: 'F8' });
+  expect(region().contains(document.activeElement)).toBe(true);
+  await world.advance(60_000);
+  expect(toasts()).toHaveLength(1);
+  fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
+  expect(toasts()).toEqual([]);
+  expect(document.activeElement).toBe(before);
+});
+
+it('keeps it while the window is in the background', async () => {
+  await arrive('1');
+  focused = false;
+  fireEvent.blur(window);
+  await world.advance(20_000);
+  await arrive('2');
+  await world.advance(20_000);
+  expect(toasts()).toHaveLength(2);
+  focused = true;
+  fireEvent.focus(window);
+  await world.advance(5_000);
+  expect(toasts()).toEqual([]);
+});
+
+it('shows three at once, counts the others, and announces a burst as one', async () => {
+  const live = screen.getByRole('alert');
+  for (const id of ['1', '2', '3', '4', '5']) await arrive(id);
+  expect(toasts().map((text) => /Task \d/.exec(text ?? '')?.[0])).toEqual([
+    'Task 5',
+    'Task 4',
+    'Task 3',
+    undefined,
+  ]);
+  expect(screen.getByRole('button', { name: '2 more urgent notifications' })).toBeTruthy();
+  expect(live.textContent).toBe('');
+  await world.advance(300);
+  expect(screen.getByRole('alert')).toBe(live);
+  expect(live.textContent).toBe('5 urgent notifications: Task 1, Task 2, Task 3, Task 4, Task 5');
+});
+
+it('goes when it is read elsewhere', async () => {
+  await arrive('1');
+  const row = notification('1', { type: 'urgent', readAt: '2026-01-01T00:00:09Z' });
+  stream.frame('notification:read', envelope('notification:read', row));
+  await world.step();
+  expect(toasts()).toEqual([]);
+});
+
+it('marks as read when it is clicked', async () => {
+  await arrive('1');
+  await world.answer('/api/notifications?limit=1', empty);
+  fireEvent.click(screen.getByRole('button', { name: /^Urgent/ }));
+  await world.step();
+  expect(toasts()).toEqual([]);
+  expect(world.next('/api/notifications/1/read').method).toBe('POST');
+});
+
+it('leaves the toast to the tab that presents', async () => {
+  vi.spyOn(world.client, 'isPresenter', 'get').mockReturnValue(false);
+  await arrive('1');
+  expect(toasts()).toEqual([]);
+});
+
+it('makes no toast of what is old when it arrives', async () => {
+  await arrive('1', 'urgent', { createdAt: '2025-12-31T00:00:00Z' });
+  expect(toasts()).toEqual([]);
+});
+
+it('releases its timers when it goes', async () => {
+  await arrive('1');
+  cleanup();
+  await act(() => world.clock.advance(0));
+  expect(world.clock.pending).toBe(0);
+});

@@ -1,0 +1,127 @@
+import { type FocusEvent, type KeyboardEvent, useEffect, useRef } from 'react';
+import { Icon } from './icons';
+import { TypeIcon } from './notification-item';
+import { usePgfeed } from './provider';
+import { RelativeTime } from './relative-time';
+import type { Notification } from './rows';
+import { useUrgentToasts } from './use-notifications';
+
+const KEY = 'F8';
+
+/**
+ * Urgent notifications as they arrive, in a corner: each for five seconds, longer while one is hovered or focused or
+ * the window is in the background. F8 moves the focus there, Escape dismisses and moves it back.
+ */
+export function UrgentToasts({
+  className = '',
+  onSelect,
+  onMore,
+}: {
+  className?: string;
+  onSelect?: (notification: Notification) => void;
+  /** Shows the panel, for those that there was no room for. */
+  onMore?: () => void;
+}) {
+  const { messages, notifications } = usePgfeed();
+  const { toasts, more, announce, dismiss, dismissAll, hold, release } = useUrgentToasts();
+  const regionRef = useRef<HTMLDivElement>(null);
+  const cameFrom = useRef<Element | null>(null);
+  const shown = toasts.length > 0;
+
+  useEffect(() => {
+    if (!shown) return undefined;
+    const onKeyDown = (event: globalThis.KeyboardEvent) => {
+      if (event.key !== KEY) return;
+      event.preventDefault();
+      cameFrom.current = document.activeElement;
+      regionRef.current?.querySelector<HTMLElement>('button')?.focus();
+    };
+    document.addEventListener('keydown', onKeyDown);
+    return () => document.removeEventListener('keydown', onKeyDown);
+  }, [shown]);
+
+  const goBack = () => {
+    if (cameFrom.current instanceof HTMLElement) cameFrom.current.focus();
+    cameFrom.current = null;
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== 'Escape') return;
+    event.stopPropagation();
+    dismissAll();
+    goBack();
+  };
+  const onBlur = (event: FocusEvent<HTMLElement>) => {
+    if (!event.currentTarget.contains(event.relatedTarget)) release('focus');
+  };
+  const close = (id: string) => {
+    dismiss(id);
+    if (toasts.length === 1) goBack();
+    else regionRef.current?.querySelector<HTMLElement>('button')?.focus();
+  };
+  return (
+    // The buttons inside are what is operated; these handlers only see to the time and the focus.
+    // oxlint-disable-next-line jsx-a11y/no-static-element-interactions
+    <div
+      // A landmark only while it has something.
+      role={shown ? 'region' : 'presentation'}
+      aria-label={shown ? messages.toasts.label(KEY) : undefined}
+      className={`pgfeed-toasts ${className}`.trim()}
+      data-shown={shown}
+      ref={regionRef}
+      onPointerEnter={() => hold('hover')}
+      onPointerLeave={() => release('hover')}
+      onFocus={() => hold('focus')}
+      onBlur={onBlur}
+      onKeyDown={onKeyDown}
+    >
+      <span className="pgfeed-hidden" role="alert">
+        {announce.length > 0 && messages.toasts.announce(announce.map((toast) => toast.title))}
+      </span>
+      {toasts.map((toast) => (
+        <div key={toast.id} className="pgfeed-toast">
+          <button
+            type="button"
+            className="pgfeed-toast-main"
+            onClick={() => {
+              notifications.markRead(toast.id);
+              onSelect?.(toast);
+              close(toast.id);
+            }}
+          >
+            <TypeIcon type={toast.type} />
+            <span className="pgfeed-notification-main">
+              <span className="pgfeed-notification-title">
+                <span className="pgfeed-urgent">{messages.notifications.urgentMark} </span>
+                {toast.title}
+              </span>
+              {toast.body !== '' && <span className="pgfeed-notification-body">{toast.body}</span>}
+              <span className="pgfeed-item-meta">
+                <RelativeTime dateTime={toast.createdAt} />
+              </span>
+            </span>
+          </button>
+          <button
+            type="button"
+            className="pgfeed-icon-button pgfeed-toast-close"
+            aria-label={`${messages.dismiss}: ${toast.title}`}
+            onClick={() => close(toast.id)}
+          >
+            <Icon name="close" />
+          </button>
+        </div>
+      ))}
+      {shown && more > 0 && (
+        <button
+          type="button"
+          className="pgfeed-toast pgfeed-toast-more"
+          onClick={() => {
+            dismissAll();
+            onMore?.();
+          }}
+        >
+          {messages.toasts.more(more)}
+        </button>
+      )}
+    </div>
+  );
+}

@@ -50,6 +50,7 @@ type Listener struct {
 	wanted  map[string]string // channel → tenant
 	conn    *pgx.Conn
 	heard   bool // a probe has come back, and none has failed to since
+	probed  bool // once
 	attempt int
 
 	channels map[string]Channel // not touched once Run has been called
@@ -115,6 +116,7 @@ func (l *Listener) Run(ctx context.Context, sink HintSink) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { l.probe(ctx) })
+	wg.Go(func() { l.readWhileDeaf(ctx) })
 	_ = l.inner.Listen(ctx) // ends with ctx, and says no more than that
 }
 
@@ -282,10 +284,13 @@ func (l *Listener) probe(ctx context.Context) {
 			l.counters.probesFailed.Add(1)
 		}
 		l.mu.Lock()
-		if heard != l.heard {
-			l.log.Info("listener probe", "hears", heard, "error", err)
+		if !heard && (l.heard || !l.probed) {
+			l.log.Warn("the listener hears nothing: the log is read four times a second until it does. "+
+				"A pooler in between? Then give a direct connection for LISTEN (--notify-database-url)", "error", err)
+		} else if heard && !l.heard {
+			l.log.Info("the listener hears")
 		}
-		l.heard = heard
+		l.heard, l.probed = heard, true
 		if heard {
 			l.attempt = 0
 		} else if errors.Is(err, errDeaf) && l.conn != nil {
@@ -298,6 +303,22 @@ func (l *Listener) probe(ctx context.Context) {
 			return
 		case <-tick.C:
 		case <-l.changed:
+		}
+	}
+}
+
+// readWhileDeaf has the log read often for as long as no hints can be relied on, whatever the reason.
+func (l *Listener) readWhileDeaf(ctx context.Context) {
+	tick := time.NewTicker(deafRead)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if !l.Hears() {
+				l.sink.Wake(0)
+			}
 		}
 	}
 }

@@ -17,7 +17,8 @@ import (
 
 // Log reads pgfeed.events.
 type Log struct {
-	pool *pgxpool.Pool
+	pool     *pgxpool.Pool
+	silences silences
 	// boot is the server start, in microseconds, that the epoch was last checked at. Another start may be another database.
 	boot atomic.Int64
 }
@@ -137,6 +138,18 @@ func (l *Log) query(
 func (l *Log) rows(
 	ctx context.Context, begin func(gateway.Position) error, each func(gateway.Event) error, sql string, args ...any,
 ) error {
+	ctx, watch := l.silences.watch(ctx)
+	err := l.scan(ctx, watch, begin, each, sql, args...)
+	if watch.end() {
+		l.pool.Reset() // what else is connected may hang as well
+		return fmt.Errorf("%w: %w", errSilent, err)
+	}
+	return err
+}
+
+func (l *Log) scan(
+	ctx context.Context, watch *watch, begin func(gateway.Position) error, each func(gateway.Event) error, sql string, args ...any,
+) error {
 	rows, err := l.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return readError(err)
@@ -144,6 +157,7 @@ func (l *Log) rows(
 	defer rows.Close()
 	first := true
 	for rows.Next() {
+		watch.pause() // whoever takes the rows may take his time
 		var snapshot string
 		var boot time.Time
 		var epoch int64
@@ -175,6 +189,7 @@ func (l *Log) rows(
 		if err := each(e); err != nil {
 			return err
 		}
+		watch.resume()
 	}
 	rows.Close()
 	if err := rows.Err(); err != nil {
@@ -234,18 +249,4 @@ func notNil[T any](list []T) []T {
 		return []T{}
 	}
 	return list
-}
-
-// NewPool connects lazily to a database; a URL that can't be read is an error.
-func NewPool(url string) (*pgxpool.Pool, error) {
-	cfg, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
-	}
-	cfg.ConnConfig.RuntimeParams["application_name"] = "pgfeed"
-	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
-	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
-	}
-	return pool, nil
 }

@@ -2,11 +2,15 @@ package faults_test
 
 import (
 	"context"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
 // Each fault is brought about while writers write and subscribers hop between gateways; after it, every subscriber must have
@@ -143,6 +147,29 @@ func TestNothingIsLostOrDoubledThrough(t *testing.T) {
 			w.flow(20)
 			for _, link := range w.front {
 				must(w, link.Heal())
+			}
+		}},
+		{"connections that are silent for good", setup{}, func(w *world) {
+			var pids []int
+			rows, err := w.pool.Query(w.ctx, `select pid from pg_stat_activity where application_name like 'pgfeed%' and pid <> pg_backend_pid()`)
+			must(w, err)
+			pids, err = pgx.CollectRows(rows, pgx.RowTo[int])
+			must(w, err)
+			for _, pid := range pids {
+				must(w, syscall.Kill(pid, syscall.SIGSTOP))
+				w.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) }) // before the server is stopped
+			}
+		}},
+		{"a pooler that swallows notifications", setup{
+			through: func(t *testing.T, url string) string { return storetest.PgBouncer(t, url, storetest.PoolTransaction) },
+		}, func(w *world) {
+			for _, g := range w.gateways {
+				w.awaitReady(g, func(status int, body string) bool { return status == 200 && strings.Contains(body, `"degraded"`) })
+				w.until("the log says that the listener is deaf", func() bool { return strings.Contains(g.Log(), "the listener hears nothing") })
+			}
+			out, err := exec.CommandContext(w.ctx, program, "doctor", "--database-url", w.through).CombinedOutput() //nolint:gosec // our own
+			if err == nil || !strings.Contains(string(out), "pooler") {
+				w.Errorf("doctor: %v\n%s", err, out)
 			}
 		}},
 		{"listeners that hear nothing", setup{apart: true}, func(w *world) {

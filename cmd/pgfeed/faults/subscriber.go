@@ -86,8 +86,10 @@ func (s *Subscriber) Run(ctx context.Context) {
 		case failures > 0: // 1, 2, 4 ... 30 s, half of it jitter
 			wait = min(time.Second<<min(failures-1, 5), 30*time.Second)
 			wait = wait/2 + rand.N(wait/2) //nolint:gosec // jitter
+		case retry > 0: // what a draining gateway asked for
+			wait = retry
 		case lost:
-			wait = rand.N(max(retry, s.Retry)) //nolint:gosec // jitter
+			wait = rand.N(s.Retry) //nolint:gosec // jitter
 		}
 		select {
 		case <-ctx.Done():

@@ -67,6 +67,7 @@ type world struct {
 	ctx     context.Context
 	server  *pgserver.Server
 	url     string // the database, directly
+	through string // the same, as gateways see it before a link is put in between
 	pool    *pgxpool.Pool
 	network *faults.Network
 
@@ -94,20 +95,20 @@ func newWorld(t *testing.T, s setup) *world {
 	w.url = w.server.URL("postgres")
 	w.migrate(w.url)
 	w.pool = openPool(t, w.url)
-	through := w.url
+	w.through = w.url
 	if s.through != nil {
-		through = s.through(t, w.url)
+		w.through = s.through(t, w.url)
 	}
 	var addrs []string
 	for range cmp.Or(s.gateways, 2) {
-		database := w.link(through)
+		database := w.link(w.through)
 		notify := database
 		flags := append([]string{"--heartbeat", "1s", "--drain-window", "200ms"}, s.flags...)
 		if s.apart {
-			notify = w.link(through)
-			flags = append(flags, "--notify-database-url", at(through, notify.Addr()))
+			notify = w.link(w.through)
+			flags = append(flags, "--notify-database-url", at(w.through, notify.Addr()))
 		}
-		g, err := faults.StartGateway(t.Context(), program, at(through, database.Addr()), flags...)
+		g, err := faults.StartGateway(t.Context(), program, at(w.through, database.Addr()), flags...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +136,7 @@ func newWorld(t *testing.T, s setup) *world {
 	}
 	w.balancer = faults.NewBalancer(addrs)
 	w.subscribe(cmp.Or(s.hopAfter, 20))
-	w.config = faults.WritersConfig{URL: w.url, Writers: 3, Every: 15 * time.Millisecond, Tenants: tenants, Users: users}
+	w.config = faults.WritersConfig{URL: w.through + "&default_query_exec_mode=exec", Writers: 3, Every: 15 * time.Millisecond, Tenants: tenants, Users: users}
 	if !s.quiet {
 		w.write()
 	}
@@ -299,11 +300,7 @@ func (w *world) migrate(url string) {
 // link is a link to the server that a database URL names.
 func (w *world) link(databaseURL string) *faults.Link {
 	w.Helper()
-	u, err := url.Parse(databaseURL)
-	if err != nil {
-		w.Fatal(err)
-	}
-	l, err := w.network.Link(u.Host)
+	l, err := w.network.Link(hostOf(databaseURL))
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -318,6 +315,15 @@ func at(databaseURL, addr string) string {
 	}
 	u.Host = addr
 	return u.String()
+}
+
+// hostOf is the host and port of a database URL.
+func hostOf(databaseURL string) string {
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		panic(err) // our own
+	}
+	return u.Host
 }
 
 func startServer(t *testing.T, binDir string, settings map[string]string) *pgserver.Server {

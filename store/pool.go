@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// connectTimeout bounds an attempt to connect, where the URL doesn't say connect_timeout: nobody answers on a dead network.
+const connectTimeout = 10 * time.Second
+
+// NewPool connects lazily to a database; a URL that can't be read is an error. A pooler in between is found out: one in
+// transaction mode, such as PgBouncer, would run a prepared statement on a connection that doesn't have it, so none are
+// prepared then. The URL may say default_query_exec_mode to have it otherwise.
+func NewPool(url string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	cfg.ConnConfig.RuntimeParams["application_name"] = "pgfeed"
+	if !strings.Contains(url, "connect_timeout") {
+		cfg.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if !strings.Contains(url, "default_query_exec_mode") {
+		cfg.BeforeConnect = new(poolerCheck).prepare
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	return pool, nil
+}
+
+// poolerCheck remembers whether a URL leads to a pooler.
+type poolerCheck struct{ found atomic.Int32 }
+
+const (
+	unknown = iota
+	direct
+	pooler
+)
+
+// prepare makes a connection's settings fit for what it leads to.
+func (p *poolerCheck) prepare(ctx context.Context, c *pgx.ConnConfig) error {
+	if p.found.Load() == unknown {
+		through, err := behindPooler(ctx, c)
+		if err != nil {
+			return err
+		}
+		p.found.Store(direct)
+		if through {
+			p.found.Store(pooler)
+		}
+	}
+	if p.found.Load() == pooler {
+		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // unnamed statements only
+	}
+	return nil
+}
+
+// behindPooler compares what the connection was told at its start with what the server says: a pooler has to make up the
+// former, before it knows which server process will serve.
+func behindPooler(ctx context.Context, c *pgx.ConnConfig) (bool, error) {
+	c = c.Copy()
+	c.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var pid uint32
+	if err := conn.QueryRow(ctx, "select pg_backend_pid()").Scan(&pid); err != nil {
+		return false, err
+	}
+	return pid != conn.PgConn().PID(), nil
+}

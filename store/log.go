@@ -28,8 +28,10 @@ var _ gateway.Log = (*Log)(nil)
 // NewLog makes a log over a pool that the caller closes.
 func NewLog(pool *pgxpool.Pool) *Log { return &Log{pool: pool} }
 
-// head is what every statement returns beside its rows: the snapshot that they were read with.
-const head = `(select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time() as boot, epoch from pgfeed.state) s`
+// head is what every statement returns beside its rows: the snapshot that they were read with. There is no epoch where the
+// server has recovered from a crash since it was last checked.
+const head = `(select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time() as boot,
+	case when pgfeed.recovered() then 0 else epoch end as epoch from pgfeed.state) s`
 
 const eventColumns = `seq, xid, boot, tenant, recipient, topic, event, data, at`
 
@@ -119,7 +121,7 @@ func (l *Log) query(
 		again := errors.New("the server was started anew")
 		seen := int64(0)
 		err := l.rows(ctx, func(p gateway.Position) error {
-			if seen = p.Snapshot.Boot; seen != l.boot.Load() {
+			if seen = p.Snapshot.Boot; seen != l.boot.Load() || p.Epoch == 0 {
 				return again
 			}
 			return begin(p)

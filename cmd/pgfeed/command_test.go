@@ -96,12 +96,13 @@ func TestMigrateUpStatusAndDown(t *testing.T) {
 		{"status", "missing"},
 		{"up", "applied 00001_log.sql"},
 		{"up", "nothing to do"},
-		{"status", "00003_sessions_and_roles.sql"},
+		{"status", "00004_recovery.sql"},
+		{"down", "took back 00004_recovery.sql"},
 		{"down", "took back 00003_sessions_and_roles.sql"},
 		{"down", "took back 00002_reference_tables.sql"},
 		{"down", "took back 00001_log.sql"},
 		{"down", "nothing to do"},
-		{"up", "applied 00003_sessions_and_roles.sql"},
+		{"up", "applied 00004_recovery.sql"},
 	} {
 		code, out, err := command(t, "migrate", step.command, db)
 		if code != 0 || !strings.Contains(out, step.says) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
@@ -107,10 +108,16 @@ func (l *Link) Lead(upstream string) error {
 	return l.start()
 }
 
+// start needs the lock. The address may be taken for a moment, by a connection that the system gave the port to.
 func (l *Link) start() error {
-	err := l.proxy.Update(&toxiproxy.Proxy{Listen: l.listen, Upstream: l.upstream, Enabled: true})
-	if err != nil {
-		return fmt.Errorf("link to %s: %w", l.upstream, err)
+	for attempt := 0; ; attempt++ {
+		err := l.proxy.Update(&toxiproxy.Proxy{Listen: l.listen, Upstream: l.upstream, Enabled: true})
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, syscall.EADDRINUSE) || attempt == 100:
+			return fmt.Errorf("link to %s: %w", l.upstream, err)
+		}
+		time.Sleep(100 * time.Millisecond) // between two attempts
 	}
-	return nil
 }

@@ -63,7 +63,7 @@ type authFlags struct {
 // validate of the source names all that is wrong with it.
 func (f sessionSourceFlags) validate() error {
 	var wrong error
-	add := func(format string, args ...any) { wrong = errors.Join(wrong, fmt.Errorf(format, args...)) }
+	add := func(says string) { wrong = errors.Join(wrong, errors.New(says)) }
 	if (f.SessionQuery != "") != (f.SessionPreset == presetQuery) {
 		add("--session-query and --session-preset query go together")
 	}

@@ -83,7 +83,7 @@ func TestBetterAuthsSessionsOpenStreamsAndLoseThem(t *testing.T) {
 				}
 				do(end)
 				endsForItsSession(t, ada)
-				goesOn(t, pool, "acme", bob)
+				goesOn(t, pool, bob)
 				bob.Close()
 				t.Log(how)
 				exec(t, pool, `delete from session`)
@@ -117,7 +117,7 @@ func TestAuthJSSessionsAndOnesOwnOpenStreams(t *testing.T) {
 	}
 	g := startReady(t, url, flags...)
 	s := cookieStream(t, g, "authjs.session-token=raw-token")
-	goesOn(t, pool, "acme", s)
+	goesOn(t, pool, s)
 	exec(t, pool, `delete from sessions`)
 	endsForItsSession(t, s)
 
@@ -125,7 +125,7 @@ func TestAuthJSSessionsAndOnesOwnOpenStreams(t *testing.T) {
 		"--session-query", "select id::text as token, org as tenant, who as user_id, until as expires_at from own where id = any($1) -- by its key")
 	good := "6f1c1f3e-0000-4000-8000-000000000001"
 	ofOwn := own.stream(t, good)
-	goesOn(t, pool, "acme", ofOwn)
+	goesOn(t, pool, ofOwn)
 	// A token that isn't even a uuid fails its own lookup and nobody else's.
 	if status, body := own.get(t, "/api/activity", "not-a-uuid"); status != http.StatusUnauthorized {
 		t.Errorf("%d %s", status, body)

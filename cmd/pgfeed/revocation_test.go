@@ -34,9 +34,9 @@ func endsForItsSession(t *testing.T, s *ssetest.Stream) {
 }
 
 // goesOn is a stream that must not have ended.
-func goesOn(t *testing.T, pool *pgxpool.Pool, tenant string, s *ssetest.Stream) {
+func goesOn(t *testing.T, pool *pgxpool.Pool, s *ssetest.Stream) {
 	t.Helper()
-	insert(t, pool, tenant, "goes on")
+	insert(t, pool, "acme", "goes on")
 	if got := description(t, s.Event(t)); got != "goes on" {
 		t.Errorf("got %q", got)
 	}
@@ -76,7 +76,7 @@ func TestARevokedSessionLosesItsStreamsOnEveryGatewayAndNobodyElseDoes(t *testin
 				endsForItsSession(t, s)
 			}
 			for _, s := range going {
-				goesOn(t, pool, "acme", s)
+				goesOn(t, pool, s)
 				s.Close()
 			}
 			// A session that has moved is good for the other tenant, and for it only.
@@ -105,7 +105,7 @@ func TestWithoutTriggersRevocationIsFoundByAsking(t *testing.T) {
 	s, other := g.stream(t, token), g.stream(t, session(t, pool, "acme", "ada"))
 	exec(t, pool, `delete from sessions where "userId" = 'eve'`)
 	endsForItsSession(t, s)
-	goesOn(t, pool, "acme", other)
+	goesOn(t, pool, other)
 }
 
 func TestASessionThatIsExtendedKeepsItsStreams(t *testing.T) {
@@ -117,7 +117,7 @@ func TestASessionThatIsExtendedKeepsItsStreams(t *testing.T) {
 	exec(t, pool, `update sessions set "expiresAt" = now() + interval '4 seconds' where "userId" = 'bob'`)
 	exec(t, pool, `update sessions set "expiresAt" = now() + interval '1 hour' where "userId" = 'ada'`)
 	endsForItsSession(t, short) // after what would have been the end of both
-	goesOn(t, pool, "acme", s)
+	goesOn(t, pool, s)
 }
 
 func TestWithTheDatabaseAwayStreamsEndWhenTheirSessionsExpire(t *testing.T) {
@@ -140,7 +140,7 @@ func TestWithTheDatabaseAwayStreamsEndWhenTheirSessionsExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	pool.Reset()
-	goesOn(t, pool, "acme", other)
+	goesOn(t, pool, other)
 }
 
 func TestChangesWhileTheListenerWasAwayAreFound(t *testing.T) {

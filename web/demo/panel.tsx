@@ -8,7 +8,7 @@ import {
   PgfeedProvider,
   useConnectionStatus,
 } from '../components';
-import { RestApi, SSEClient } from '../lib/realtime';
+import { RestApi, SharedClient } from '../lib/realtime';
 import { DeveloperPanel } from './developer-panel';
 import { FaultyNetwork } from './faults';
 import { InsertForm } from './insert-form';
@@ -60,7 +60,7 @@ function LoggedIn({
   const [client, api, network] = useMemo(() => {
     const faulty = new FaultyNetwork();
     const access = { getToken: () => token, fetch: faulty.fetch };
-    return [new SSEClient(access), new RestApi(access), faulty] as const;
+    return [new SharedClient(access), new RestApi(access), faulty] as const;
   }, [token]);
   const feedId = useId();
   const openFeed = () => {

@@ -25,8 +25,8 @@ async function look(page: Page, state: string): Promise<void> {
   await page.setViewportSize(viewports.desktop);
 }
 
-async function check(page: Page, state: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+async function check(page: Page, state: string, without: string[] = []): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).disableRules(without).analyze();
   expect(
     violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
     state,
@@ -91,8 +91,14 @@ test('a feed with everything in it', async ({ page, world }) => {
   for (const title of ['Plan it', 'Build it', 'Ship it']) {
     await world.insertNotification('full', 'lea', title, { category: 'task_assigned' });
   }
-  await world.insertNotification('full', 'lea', 'Version 2 is out', { type: 'success' });
-  await world.insertNotification('full', 'lea', 'The disk is nearly full', { type: 'warning' });
+  await world.insertNotification('full', 'lea', 'Version 2 is out', {
+    type: 'success',
+    category: 'release',
+  });
+  await world.insertNotification('full', 'lea', 'The disk is nearly full', {
+    type: 'warning',
+    category: 'capacity',
+  });
   await expect(left.bell).toHaveAccessibleName('Notifications, 5 unread');
   await left.bell.click();
   await left.panel.getByRole('button', { name: /3 tasks assigned/ }).click();
@@ -102,12 +108,12 @@ test('a feed with everything in it', async ({ page, world }) => {
 
   await page.emulateMedia({ forcedColors: 'active' });
   await page.screenshot({ path: `${shots}/panel-forced-colors.png` });
-  await check(page, 'forced colours');
+  // The colours are the reader's own there.
+  await check(page, 'forced colours', ['color-contrast']);
   await page.emulateMedia({ forcedColors: null });
 
   await page.getByRole('combobox', { name: 'Direction' }).selectOption('rtl');
   await page.getByRole('combobox', { name: 'Language' }).selectOption('de');
-  await left.root.getByRole('button', { name: /^Benachrichtigungen/ }).click();
   await expect(left.root.getByText('3 Aufgaben für dich')).toBeVisible();
   await look(page, 'right-to-left');
 });

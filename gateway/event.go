@@ -61,7 +61,8 @@ func appendString(buf []byte, s string) []byte {
 type Message struct {
 	Name   string // the event's name, or one of the names below; empty: the message only carries a cursor
 	Data   json.RawMessage
-	Cursor string // where the client stands after it; empty: not said
+	Cursor string    // where the client stands after it; empty: not said
+	At     time.Time // of a live event: when its row was inserted
 }
 
 // Names of the messages that are not events.

@@ -44,7 +44,7 @@ func (f *feed) dispatch(h *Hub, e Event) bool {
 		h.log.Error("event can't be encoded", "tenant", e.Tenant, "error", err)
 		return true
 	}
-	m := Message{Name: e.Name, Data: data, Cursor: f.cursorText(h.at)}
+	m := Message{Name: e.Name, Data: data, Cursor: f.cursorText(h.at), At: e.At}
 	for s := range f.subscribers {
 		switch {
 		case !s.wants(e):

@@ -117,6 +117,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	g.stream(t, token, "?cursor=nonsense").Until(t, "reset")
 
 	g.awaitMetric(t, 3, "pgfeed_deliveries_total")
+	g.awaitMetric(t, 2, "pgfeed_delivery_latency_seconds") // the live one, to two
 	g.awaitMetric(t, 1, "pgfeed_session_changes_reported")
 	now := g.scrape(t)
 	for _, want := range []struct {

@@ -92,7 +92,7 @@ func (a *api) stream(c echo.Context) error {
 	sse.Header(c.Response().Header())
 	c.Response().WriteHeader(http.StatusOK)
 	if err := sse.Serve(r.Context(), c.Response(), s, a.Stream); err != nil && r.Context().Err() == nil {
-		a.log.Info("stream ended", "request", c.Response().Header().Get(echo.HeaderXRequestID), "tenant", id.Tenant, "error", err)
+		a.log.Info("stream ended", "request", c.Response().Header().Get(echo.HeaderXRequestID), "subscriber", id.Session, "tenant", id.Tenant, "error", err)
 	}
 	return nil
 }

@@ -117,13 +117,17 @@ type stream struct {
 	buf     []byte
 
 	counters *Counters
-	events   int // in buf
+	events   int         // in buf
+	arrived  []time.Time // when those of them were inserted that came live
 }
 
 func (c *stream) add(m gateway.Message) {
 	c.buf = AppendMessage(c.buf, m)
 	if isEvent(m) {
 		c.events++
+		if !m.At.IsZero() {
+			c.arrived = append(c.arrived, m.At)
+		}
 	}
 }
 
@@ -148,7 +152,10 @@ func (c *stream) flush() error {
 		return fmt.Errorf("write to the peer: %w", err)
 	}
 	c.counters.Wrote(c.events, len(c.buf))
-	c.events = 0
+	for _, at := range c.arrived {
+		c.counters.Passed(at)
+	}
+	c.events, c.arrived = 0, c.arrived[:0]
 	if cap(c.buf) > 64<<10 { // a burst is over: give its memory back
 		c.buf = nil
 	} else {

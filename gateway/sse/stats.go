@@ -3,6 +3,7 @@ package sse
 import (
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/pgfeed/pgfeed/gateway"
 )
@@ -30,6 +31,13 @@ func (c *Counters) Wrote(deliveries, bytes int) {
 	}
 	c.deliveries.Add(uint64(max(deliveries, 0)))
 	c.bytes.Add(uint64(max(bytes, 0)))
+}
+
+// Passed counts a live event that a socket has taken.
+func (c *Counters) Passed(at time.Time) {
+	if c != nil {
+		c.Latency.Observe(time.Since(at))
+	}
 }
 
 // Stats gives what was counted until now.

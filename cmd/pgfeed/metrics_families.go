@@ -151,7 +151,7 @@ var databaseFamilies = []family{
 	known("pgfeed_database_notification_queue_ratio", "Part of the database server's NOTIFY queue that is in use; at 1, commits that notify fail.",
 		func(f *figures) float64 { return f.database.QueueUsage }),
 	known("pgfeed_log_bytes", "Size of the log on disk, indexes included.", func(f *figures) float64 { return float64(f.database.LogBytes) }),
-	family{prometheus.NewDesc("pgfeed_database_oldest_transaction_age_seconds",
+	{prometheus.NewDesc("pgfeed_database_oldest_transaction_age_seconds",
 		"Age of the oldest open transaction that has written in the database. Left out unless the gateway's role has pg_read_all_stats.", nil, nil),
 		func(d *prometheus.Desc, f *figures, ch chan<- prometheus.Metric) {
 			if f.database.Err == nil && f.database.OldestTransaction != nil {

@@ -71,16 +71,16 @@ next:
 }
 
 // awaitMetric scrapes until a metric is at least as wanted.
-func (g *testGateway) awaitMetric(t *testing.T, atLeast float64, name string, labels ...string) {
+func (g *testGateway) awaitMetric(t *testing.T, atLeast float64, name string) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for {
-		got := metric(t, g.scrape(t), name, labels...)
+		got := metric(t, g.scrape(t), name)
 		if got >= atLeast {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s %q stays at %v, want %v", name, labels, got, atLeast)
+			t.Fatalf("%s stays at %v, want %v", name, got, atLeast)
 		}
 		time.Sleep(10 * time.Millisecond) // between two questions
 	}

@@ -26,9 +26,9 @@ func Over(values []float64) (median float64, spread *Spread) {
 // Ratios divides each round of a thing by the round of the other that ran beside it.
 func Ratios(of, by []float64) []float64 {
 	ratios := make([]float64, 0, len(of))
-	for i := range min(len(of), len(by)) {
-		if by[i] != 0 {
-			ratios = append(ratios, of[i]/by[i])
+	for i, divisor := range by {
+		if i < len(of) && divisor != 0 {
+			ratios = append(ratios, of[i]/divisor)
 		}
 	}
 	return ratios

@@ -50,7 +50,7 @@ func turn(ctx context.Context, db *pgxpool.Pool, play func(context.Context) erro
 		}
 		if err := held(ctx, conn); err != nil && ctx.Err() == nil {
 			cancel()
-			<-ended
+			<-ended    //nolint:errcheck // whatever it says, the turn is over
 			return nil // the lock went with the connection
 		}
 	}

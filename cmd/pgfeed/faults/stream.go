@@ -53,7 +53,7 @@ func openStream(ctx context.Context, addr, token, cursor string) (*stream, error
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	resp, err := http.ReadResponse(bufio.NewReaderSize(conn, streamBytes), &http.Request{Method: http.MethodGet, URL: &url.URL{}})
+	resp, err := http.ReadResponse(bufio.NewReaderSize(conn, streamBytes), &http.Request{Method: http.MethodGet, URL: &url.URL{}}) //nolint:bodyclose // the stream's life is its connection's
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}

@@ -224,7 +224,7 @@ func (w *world) awaitReady(g *faults.Gateway, wanted func(status int, body strin
 }
 
 // settle ends the writers and compares: every subscriber must have exactly what was committed.
-func (w *world) settle() (all faults.Difference) {
+func (w *world) settle() {
 	w.Helper()
 	if w.writers != nil {
 		committed, failed := w.writers.Stop()
@@ -240,7 +240,7 @@ func (w *world) settle() (all faults.Difference) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	all, err = faults.Compare(ctx, truth, w.subscribers)
+	all, err := faults.Compare(ctx, truth, w.subscribers)
 	if err != nil {
 		w.Error(err)
 	}
@@ -251,7 +251,6 @@ func (w *world) settle() (all faults.Difference) {
 	}
 	w.Logf("%d rows, %d expected by subscribers, %d missing, %d doubled, %d dropped as duplicates; %d hops, %d losses, %d failed attempts",
 		truth.Rows(), all.Expected, all.Missing, all.Doubled, all.Again, hops, losses, failed)
-	return all
 }
 
 // resets gives how many resets there were, by reason.

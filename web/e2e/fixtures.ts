@@ -14,6 +14,7 @@ export class World {
   readonly #databaseUrl: string;
   readonly #secondPort: number;
   #secondProcess: Running | null = null;
+  #secondAdmin = '';
 
   constructor(bin: string, demo: string, databaseUrl: string, secondPort: number) {
     this.#bin = bin;
@@ -24,13 +25,14 @@ export class World {
   }
 
   async startSecond(): Promise<void> {
+    this.#secondAdmin = `127.0.0.1:${await freePort()}`;
     const { process } = await Running.start(
       this.#bin,
       [
         'serve',
         `--database-url=${this.#databaseUrl}`,
         `--http-addr=127.0.0.1:${this.#secondPort}`,
-        `--admin-addr=127.0.0.1:${await freePort()}`,
+        `--admin-addr=${this.#secondAdmin}`,
       ],
       // It logs where it listens.
       new RegExp(`(${this.#secondPort})`),
@@ -48,6 +50,13 @@ export class World {
 
   async stopSecond(): Promise<void> {
     await this.#secondProcess?.stop();
+  }
+
+  /** How many streams the second gateway has open, as it says itself. */
+  async connections(): Promise<number> {
+    const metrics = await (await fetch(`http://${this.#secondAdmin}/metrics`)).text();
+    const values = [...metrics.matchAll(/^pgfeed_connections(?:\{.*\})? (\d+)$/gm)];
+    return values.reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
   /** Makes a session and gives its token. */
@@ -81,14 +90,14 @@ export class World {
     );
   }
 
-  /** Inserts so many, one transaction after the other, over about a second. */
-  async insertActivities(tenant: string, count: number): Promise<void> {
+  /** Inserts so many, one transaction after the other, over about so many seconds. */
+  async insertActivities(tenant: string, count: number, seconds = 1): Promise<void> {
     await this.#sql(
       `do $$ begin for n in 1..${count} loop
          insert into "activityLogs" ("tenantId", "userName", action, description)
          values (${quote(tenant)}, 'Paula Sequel', 'said', 'number ' || n);
          commit;
-         perform pg_sleep(1.0 / ${count});
+         perform pg_sleep(${seconds}.0 / ${count});
        end loop; end $$`,
     );
   }
@@ -171,9 +180,19 @@ export class PanelView {
 
   /** Makes its network fail in a way that the developer panel offers. */
   async fail(fault: string): Promise<void> {
-    const select = this.root.getByRole('combobox', { name: 'Network' });
-    if (!(await select.isVisible())) await this.root.getByText('Developer panel').click();
-    await select.selectOption(fault);
+    await this.#openDeveloperPanel();
+    await this.root.getByRole('combobox', { name: 'Network' }).selectOption(fault);
+  }
+
+  /** What the developer panel says of one of the client's figures: "Events", "Cuts" … */
+  async figure(name: string): Promise<Locator> {
+    await this.#openDeveloperPanel();
+    return this.root.locator('.stats > div').filter({ hasText: name }).locator('dd');
+  }
+
+  async #openDeveloperPanel(): Promise<void> {
+    const summary = this.root.locator('summary', { hasText: 'Developer panel' });
+    if (!(await this.root.locator('.stats').isVisible())) await summary.click();
   }
 }
 

@@ -17,7 +17,7 @@ demo: ## Start a database, two tenants and the page, and print its address; Ctrl
 test: test-go test-web test-e2e test-container ## Run all tests, on a real PostgreSQL, in a browser, on a container
 
 test-go: ## Run the Go tests with the race detector
-	@.ci/setup compiler postgres psql pgbouncer promtool
+	@.ci/setup compiler postgres psql pgbouncer promtool proxies
 	go test -race ./...
 
 test-docs: ## Run the commands that README and docs show

@@ -143,7 +143,7 @@ func (w *world) dump(name string, ctr testcontainers.Container) {
 }
 
 // addGateway starts one more and waits until its image's own health check says that it is ready.
-func (w *world) addGateway() testcontainers.Container {
+func (w *world) addGateway() {
 	w.t.Helper()
 	ctr := w.run(w.image, "gateway", gatewayEnv,
 		testcontainers.WithConfigModifier(func(c *container.Config) {
@@ -151,7 +151,6 @@ func (w *world) addGateway() testcontainers.Container {
 		}),
 		testcontainers.WithWaitStrategyAndDeadline(patience, wait.ForHealthCheck().WithStartupTimeout(patience)))
 	w.gateways = append(w.gateways, ctr)
-	return ctr
 }
 
 // healthy waits for a gateway's health check.

@@ -76,7 +76,10 @@ func Server(t testing.TB) *pgserver.Server {
 }
 
 // Main runs the tests, stops the shared server, and exits. Call it from TestMain.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main that gives the exit status, for packages with more to clear away.
+func Run(m *testing.M) int {
 	code := m.Run()
 	if err := shared.stop(); err != nil {
 		fmt.Fprintf(os.Stderr, "storetest: stop the shared server: %v\n", err)
@@ -84,7 +87,7 @@ func Main(m *testing.M) {
 			code = 1
 		}
 	}
-	os.Exit(code)
+	return code
 }
 
 // execute runs one statement on a connection of its own. Its context isn't the test's, which has ended in a cleanup.

@@ -1,5 +1,5 @@
 import { backoffMs } from './backoff';
-import type { RealtimeClient, RealtimeEvent } from './client';
+import type { ConnectionStats, RealtimeClient, RealtimeEvent } from './client';
 import type { ClientOptions } from './options';
 import type { Page, PageSignal } from './page';
 import type { PollPage } from './poll';
@@ -37,6 +37,8 @@ export class SharedClient extends ServerClient {
   /** The connection, in the tab that leads. */
   #inner: RealtimeClient | null = null;
   #tellInner: (signal: PageSignal) => void = () => {};
+  /** What connections that this tab held before have dropped. */
+  #duplicatesBefore = 0;
   /** Whether all up to the leader's cursor is here, or on its way from a poll. */
   #synced = false;
   /** What the leader said since a poll began that isn't answered yet. */
@@ -50,6 +52,13 @@ export class SharedClient extends ServerClient {
 
   override get cursor(): string | null {
     return this.#inner?.cursor ?? this.position;
+  }
+
+  override stats(): ConnectionStats {
+    const stats = super.stats();
+    // The connection drops what comes twice before it gets here.
+    const dropped = this.#duplicatesBefore + (this.#inner?.stats().duplicates ?? 0);
+    return { ...stats, duplicates: stats.duplicates + dropped };
   }
 
   protected override begin(): void {
@@ -181,6 +190,7 @@ export class SharedClient extends ServerClient {
     const inner = this.#inner;
     if (inner === null) return;
     this.position = this.cursor;
+    this.#duplicatesBefore += inner.stats().duplicates;
     this.#inner = null;
     inner.disconnect();
   }

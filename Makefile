@@ -2,7 +2,7 @@
 # What .ci/setup installs for itself is found here.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pgfeed/bin:$(PATH)
 
-.PHONY: help demo test test-go test-web test-e2e test-container test-docs build image web generate lint fmt ci setup
+.PHONY: help demo test test-go test-web test-e2e test-container test-kubernetes test-docs build image web generate lint fmt ci setup
 
 # Of `make image`.
 IMAGE ?= pgfeed
@@ -14,7 +14,7 @@ demo: ## Start a database, two tenants and the page, and print its address; Ctrl
 	@.ci/setup postgres
 	go run ./cmd/pgfeed demo
 
-test: test-go test-web test-e2e test-container ## Run all tests, on a real PostgreSQL, in a browser, on a container
+test: test-go test-kubernetes test-web test-e2e test-container ## Run all tests, on a real PostgreSQL, in a browser, on a container
 
 test-go: ## Run the Go tests with the race detector
 	@.ci/setup compiler postgres psql pgbouncer promtool proxies
@@ -34,6 +34,9 @@ test-e2e: ## Run the tests in Chromium
 
 test-container: ## Run the tests that need containers, where an engine can be had
 	@.ci/container
+
+test-kubernetes: ## Render the Kubernetes manifests and hold them against Kubernetes' types and the gateway
+	cd deploy/kubernetes/test && go test ./...
 
 build: ## Build bin/pgfeed
 	go build -trimpath -o bin/pgfeed ./cmd/pgfeed

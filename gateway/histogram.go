@@ -15,14 +15,17 @@ type Histogram struct {
 }
 
 // Observe counts one duration; a negative one, of clocks that differ, counts as none at all.
-func (h *Histogram) Observe(d time.Duration) {
+func (h *Histogram) Observe(d time.Duration) { h.ObserveN(d, 1) }
+
+// ObserveN counts the same duration n times.
+func (h *Histogram) ObserveN(d time.Duration, n int) {
 	d = max(d, 0)
 	i := 0
 	for i < len(HistogramBounds) && d.Seconds() > HistogramBounds[i] {
 		i++
 	}
-	h.buckets[i].Add(1)
-	h.nanos.Add(int64(d))
+	h.buckets[i].Add(uint64(n)) //nolint:gosec // never negative
+	h.nanos.Add(int64(d) * int64(n))
 }
 
 // HistogramStats is what a Histogram has counted.

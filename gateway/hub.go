@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"hash/maphash"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,8 +16,11 @@ type Config struct {
 	ReconcileEvery time.Duration // longest time between two readings of the log; 2s
 	HintDelay      time.Duration // from a hint that carried its event to the reading that confirms it; 250ms
 	ReadDelay      time.Duration // between two readings asked for by hints without data; 20ms
-	MaxPending     int           // bytes queued for one subscriber before it counts as slow; 1 MiB
+	MaxPending     int           // bytes that one subscriber may be behind before it counts as slow; 1 MiB
+	MaxBuffered    int           // bytes that all feeds together keep before each may keep only a sixteenth of MaxPending; 256 MiB
 	MaxReplay      int           // events in one replay before it is a reset; 10000
+	MaxReplays     int           // replays at a time; 256
+	ReplayWait     time.Duration // for one of these to end, before a client is told to come again; 5s
 	Logger         *slog.Logger  // discards
 	// Interest is told which tenants have subscribers here, from under the hub's lock: it must not block or call back.
 	Interest func(tenant string, wanted bool)
@@ -26,7 +31,10 @@ func (c Config) withDefaults() Config {
 	c.HintDelay = cmp.Or(c.HintDelay, 250*time.Millisecond)
 	c.ReadDelay = cmp.Or(c.ReadDelay, 20*time.Millisecond)
 	c.MaxPending = cmp.Or(c.MaxPending, 1<<20)
+	c.MaxBuffered = cmp.Or(c.MaxBuffered, 256<<20)
 	c.MaxReplay = cmp.Or(c.MaxReplay, 10_000)
+	c.MaxReplays = cmp.Or(c.MaxReplays, 256)
+	c.ReplayWait = cmp.Or(c.ReplayWait, 5*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -48,27 +56,84 @@ var (
 )
 
 // Hub holds all feeds of a gateway and its cursor.
+//
+// Its lock guards which feeds and sessions there are; each feed has a lock of its own for what happens in it, which may be taken
+// while the hub's is held, and never the other way round.
 type Hub struct {
-	cfg    Config
-	log    *slog.Logger
-	source Log
-	wake   chan time.Duration
+	cfg       Config
+	log       *slog.Logger
+	source    Log
+	wake      chan time.Duration
+	progress  chan struct{} // a token when a writer has visited all subscribers of a lane
+	positions positions
+	replays   replays
+	page      int // events in one reading of a replay
+	batch     int // bytes
+	seed      maphash.Seed
 
 	counters counters
+	at       atomic.Pointer[Position] // the gateway's own cursor; nil until the first reading
 
 	mu       sync.Mutex
-	known    bool     // at is set
-	at       Position // the gateway's own cursor
 	feeds    map[string]*feed
+	topics   topicSets
 	sessions sessionIndex
 	readable bool // the last reading succeeded
 	draining bool
+
+	touchedMu sync.Mutex
+	touched   []*feed // with events that the cursor can't see
 }
 
 // NewHub makes a hub over a log. It does nothing until Run.
 func NewHub(source Log, cfg Config) *Hub {
 	cfg = cfg.withDefaults()
-	return &Hub{cfg: cfg, log: cfg.Logger, source: source, feeds: map[string]*feed{}, sessions: sessionIndex{}, wake: make(chan time.Duration, 64)}
+	return &Hub{
+		cfg: cfg, log: cfg.Logger, source: source, feeds: map[string]*feed{}, topics: topicSets{}, sessions: sessionIndex{},
+		wake: make(chan time.Duration, 64), progress: make(chan struct{}, 1), page: replayPage, batch: mostBatch, seed: maphash.MakeSeed(),
+		positions: positions{turns: make(chan struct{}, questionsAtATime)}, replays: newReplays(cfg.MaxReplays, cfg.ReplayWait),
+	}
+}
+
+func (h *Hub) position() *Position { return h.at.Load() }
+
+func (h *Hub) hash(user string) uint32 { return uint32(maphash.String(h.seed, user)) } //nolint:gosec // a part of it is enough
+
+// pushed counts bytes that a ring has taken, and gives how many it may keep.
+func (h *Hub) pushed(n int) (bound int) {
+	h.counters.buffered.Add(int64(n))
+	return h.bound()
+}
+
+// bound is how many bytes a ring may hold at present.
+func (h *Hub) bound() int {
+	if h.counters.buffered.Load() > int64(h.cfg.MaxBuffered) {
+		return max(h.cfg.MaxPending/16, 1)
+	}
+	return h.cfg.MaxPending
+}
+
+// enough is how many bytes a ring takes before it is left to the writers for a while.
+func (h *Hub) enough() int { return h.bound() / 2 }
+
+func (h *Hub) dropped(n int) { h.counters.buffered.Add(-int64(n)) }
+
+func (h *Hub) progressed() {
+	select {
+	case h.progress <- struct{}{}:
+	default:
+	}
+}
+
+// touch notes that a feed has events ahead of the cursor. The feed's lock is held.
+func (h *Hub) touch(f *feed) {
+	if f.touched {
+		return
+	}
+	f.touched = true
+	h.touchedMu.Lock()
+	defer h.touchedMu.Unlock()
+	h.touched = append(h.touched, f)
 }
 
 // Request is what a subscriber joins with.
@@ -80,28 +145,60 @@ type Request struct {
 	Release func()
 }
 
-// Join registers a subscriber. With a cursor it resumes there, else it starts now. The caller sends Hello, calls Replay,
-// then Take until the end, and Leave. The text of a cursor that can't be resumed from gives a subscriber with a Reset.
+// Join registers a subscriber. With a cursor it resumes there, else it starts now. The text of a cursor that can't be resumed
+// from gives a subscriber with a Reset. ErrBusy: it would have to be sent what it has missed, and too many are; ErrDraining,
+// ErrUnavailable: this gateway can't serve it.
 func (h *Hub) Join(ctx context.Context, r Request) (*Subscriber, error) {
-	s := &Subscriber{Identity: r.Identity, Topics: r.Topics, hub: h, release: r.Release, replaying: true, ready: make(chan struct{}, 1)}
-	// Registered before the log is looked at: what commits in between is held.
-	if err := h.register(s); err != nil {
-		s.released()
+	s := &Subscriber{release: r.Release, hash: h.hash(r.Identity.User), replaying: true, start: &start{}}
+	if err := h.join(ctx, s, r); err != nil {
 		return nil, err
 	}
-	now, err := h.source.Position(ctx)
-	if err != nil {
-		h.leave(s)
-		return nil, errors.Join(ErrUnavailable, err)
-	}
+	return s, nil
+}
+
+func (h *Hub) join(ctx context.Context, s *Subscriber, r Request) error {
+	var parsed error
 	if r.Cursor != "" {
-		if s.Start, s.Reset = Resume(r.Cursor, now); s.Reset == "" {
-			return s, nil
+		if _, parsed = ParseCursor(r.Cursor); parsed == nil {
+			if err := h.replays.acquire(ctx); err != nil {
+				if errors.Is(err, ErrBusy) {
+					h.counters.busy.Add(1)
+				}
+				s.released()
+				return err
+			}
+			s.start.slot = true
 		}
 	}
-	s.Start = now.Cursor()
+	// Registered before the log is looked at: what commits in between is in the ring.
+	if err := h.register(s, r); err != nil {
+		h.freeSlot(s)
+		s.released()
+		return err
+	}
+	now, err := h.positions.now(ctx, h.source)
+	if err != nil {
+		h.leave(s)
+		return errors.Join(ErrUnavailable, err)
+	}
+	s.start.at = now
+	if r.Cursor != "" {
+		if s.start.cursor, s.start.reset = Resume(r.Cursor, *now); s.start.reset == "" {
+			return nil
+		}
+		h.freeSlot(s)
+	}
+	s.start.cursor = now.Cursor()
 	s.live(now)
-	return s, nil
+	return nil
+}
+
+// freeSlot gives back a place for replays.
+func (h *Hub) freeSlot(s *Subscriber) {
+	if s.start != nil && s.start.slot {
+		s.start.slot = false
+		h.replays.release()
+	}
 }
 
 // Resume decodes a client's cursor against the log's position now, or gives the reason why it can't be gone on from.
@@ -118,51 +215,69 @@ func Resume(text string, now Position) (Cursor, ResetReason) {
 	return c, ""
 }
 
-func (h *Hub) register(s *Subscriber) error {
+func (h *Hub) register(s *Subscriber, r Request) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.draining:
 		return ErrDraining
-	case !h.known:
+	case h.position() == nil:
 		return ErrUnavailable
 	}
-	f := h.feeds[s.Identity.Tenant]
+	f := h.feeds[r.Identity.Tenant]
 	if f == nil {
-		f = &feed{tenant: s.Identity.Tenant, subscribers: map[*Subscriber]struct{}{}, ahead: map[int64]Stamp{}}
+		f = newFeed(h, r.Identity.Tenant)
 		h.feeds[f.tenant] = f
 		h.cfg.Interest(f.tenant, true)
 	}
-	f.subscribers[s] = struct{}{}
+	s.feed, s.topics = f, h.topics.get(r.Topics)
+	h.sessions.add(s, r.Identity)
+	if end := s.Identity.Expiry; !end.IsZero() {
+		s.expiry = time.AfterFunc(time.Until(end), func() { s.Close(CloseSession) })
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.pos = f.ring.end
+	f.waiting.add(s)
 	h.counters.opened.Add(1)
-	h.sessions.add(s)
+	h.counters.open.Add(1)
 	return nil
 }
 
 func (h *Hub) leave(s *Subscriber) {
 	if h.unregister(s) {
+		h.freeSlot(s)
 		s.released()
 	}
 }
 
 // unregister reports whether the subscriber was there.
 func (h *Hub) unregister(s *Subscriber) bool {
+	f := s.feed
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	f := h.feeds[s.Identity.Tenant]
-	if f == nil {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.lane == nil {
 		return false
 	}
-	if _, there := f.subscribers[s]; !there {
-		return false
-	}
-	delete(f.subscribers, s)
+	s.lane.remove(s)
+	s.over = true
 	h.sessions.remove(s)
-	if len(f.subscribers) == 0 {
+	h.counters.open.Add(-1)
+	if f.empty() {
+		h.dropped(f.ring.size())
+		f.ring = ring{start: f.ring.end, end: f.ring.end}
 		delete(h.feeds, f.tenant)
 		h.cfg.Interest(f.tenant, false)
 	}
 	return true
+}
+
+func (h *Hub) feed(tenant string) *feed {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.feeds[tenant]
 }
 
 // Hint takes what a notification said: an event, which is dispatched at once, or nil for "look into the log".
@@ -171,11 +286,17 @@ func (h *Hub) Hint(e *Event) {
 		h.Wake(h.cfg.ReadDelay)
 		return
 	}
-	h.mu.Lock()
-	if f := h.feeds[e.Tenant]; f != nil && h.known && f.dispatch(h, *e) {
+	f := h.feed(e.Tenant)
+	if f == nil || h.position() == nil {
+		return
+	}
+	if f.untried(false) > h.enough() { // writers can't keep up: the next reading brings it, and waits for them
+		h.Wake(h.cfg.ReadDelay)
+		return
+	}
+	if f.dispatch(*e) {
 		h.counters.hinted.Add(1)
 	}
-	h.mu.Unlock()
 	h.Wake(h.cfg.HintDelay)
 }
 
@@ -195,15 +316,7 @@ func (h *Hub) Readable() bool {
 }
 
 // Subscribers is how many there are.
-func (h *Hub) Subscribers() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	n := 0
-	for _, f := range h.feeds {
-		n += len(f.subscribers)
-	}
-	return n
-}
+func (h *Hub) Subscribers() int { return int(h.counters.open.Load()) }
 
 // Drain refuses new subscribers and closes those there are, one by one, spread over the window.
 func (h *Hub) Drain(ctx context.Context, window time.Duration) {
@@ -229,9 +342,9 @@ func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 func (h *Hub) all() []*Subscriber {
 	var all []*Subscriber
 	for _, f := range h.feeds {
-		for s := range f.subscribers {
-			all = append(all, s)
-		}
+		f.mu.Lock()
+		f.each(func(s *Subscriber) { all = append(all, s) })
+		f.mu.Unlock()
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -141,34 +142,89 @@ func (modelLog) Newest(context.Context, Reader, int64, int) ([]Event, Position, 
 
 type modelGateway struct {
 	hub     *Hub
+	writer  *modelWriter
 	inbox   []Event
 	reading bool
 }
 
+// modelClient reads a stream's bytes, as they come.
 type modelClient struct {
 	lastID  string
 	got     map[int64]int
 	live    *Subscriber
+	alone   bool
 	joining bool
+	stream  []byte         // of a frame that hasn't ended
+	kept    []byte         // by the gateway's writer, to be written before anything else
+	full    bool           // the socket
+	unsaid  []int64        // events since the last id: cut off now, they come again, and the client knows them by their own ids
+	again   map[int64]bool // those that were unsaid when it was cut off
 	fault   error
 }
 
-func (c *modelClient) receive(m Message) {
+func (c *modelClient) write(p []byte) {
+	c.stream = append(c.stream, p...)
+	if end := bytes.LastIndex(c.stream, []byte("\n\n")); end >= 0 {
+		if err := ReadFrames(c.stream[:end+2], c.receive); err != nil {
+			c.fault = err
+		}
+		c.stream = bytes.Clone(c.stream[end+2:])
+	}
+}
+
+func (c *modelClient) receive(m Message) error {
 	if m.Name == "activity:new" {
 		var e struct{ ID string }
 		if err := json.Unmarshal(m.Data, &e); err != nil {
-			c.fault = err
+			return err
 		}
 		seq, err := strconv.ParseInt(e.ID, 10, 64)
 		if err != nil {
-			c.fault = err
+			return err
 		}
-		c.got[seq]++
+		if c.got[seq] > 0 && c.again[seq] {
+			delete(c.again, seq)
+		} else {
+			c.got[seq]++
+		}
+		c.unsaid = append(c.unsaid, seq)
 	} else if m.Name != "" && m.Name != MessagePing {
-		c.fault = fmt.Errorf("%s %s", m.Name, m.Data)
+		return fmt.Errorf("%s %s", m.Name, m.Data)
 	}
 	if m.Cursor != "" {
-		c.lastID = m.Cursor
+		c.lastID, c.unsaid = m.Cursor, nil
+	}
+	return nil
+}
+
+func (c *modelClient) cut(s *Subscriber) {
+	s.Leave()
+	for _, seq := range c.unsaid {
+		c.again[seq] = true
+	}
+	c.unsaid, c.live, c.stream, c.kept, c.full = nil, nil, nil, nil, false
+}
+
+// modelWriter serves the clients of a gateway that aren't served alone. Its sockets are full now and then.
+type modelWriter struct {
+	m     *model
+	lanes []*Lane
+	round Round
+}
+
+func (w *modelWriter) Wake(l *Lane) { w.lanes = append(w.lanes, l) }
+
+func (w *modelWriter) write(full float64) {
+	for len(w.lanes) > 0 {
+		l := w.lanes[0]
+		w.lanes = w.lanes[1:]
+		for more := true; more; {
+			var batches []Batch
+			batches, more = l.Take(&w.round)
+			for i := range batches {
+				w.m.batch(&batches[i], full)
+			}
+		}
 	}
 }
 
@@ -188,7 +244,8 @@ func newModel(seed uint64) *model {
 	}}
 	start := m.db.position().Cursor().String()
 	for range 2 {
-		g := &modelGateway{hub: NewHub(modelLog{m}, Config{})}
+		g := &modelGateway{hub: NewHub(modelLog{m}, Config{}), writer: &modelWriter{m: m}}
+		g.hub.page, g.hub.batch = 3, 300
 		m.depth = 9 // nothing happens before the first reading
 		if err := g.hub.reconcile(context.Background()); err != nil {
 			panic(err)
@@ -197,7 +254,7 @@ func newModel(seed uint64) *model {
 		m.gateways = append(m.gateways, g)
 	}
 	for range 3 {
-		m.clients = append(m.clients, &modelClient{lastID: start, got: map[int64]int{}})
+		m.clients = append(m.clients, &modelClient{lastID: start, got: map[int64]int{}, again: map[int64]bool{}})
 	}
 	return m
 }
@@ -248,17 +305,18 @@ func (m *model) step() {
 		m.join(c, g, 0.05)
 	case p < 0.93 && c.live != nil:
 		if m.rng.IntN(3) == 0 {
-			c.live.Ping(time.Time{})
+			m.ping(c)
 		}
-		m.take(c)
+		m.take(c, 0.3)
 	case p < 0.935:
 		m.db.crash()
 		for _, g := range m.gateways {
 			g.inbox = nil
 		}
 	case p < 0.97 && c.live != nil: // cut off, with what was queued for it
-		c.live.Leave()
-		c.live = nil
+		c.cut(c.live)
+	case p < 0.98:
+		g.hub.trim()
 	}
 }
 
@@ -297,25 +355,73 @@ func (m *model) join(c *modelClient, g *modelGateway, cut float64) {
 	if err != nil {
 		panic(err)
 	}
-	err = s.Replay(context.Background(), func(msg Message) error {
-		c.receive(msg)
-		m.meanwhile()
-		if m.rng.Float64() < cut {
-			return errCut
-		}
-		return nil
+	c.stream = nil
+	err = s.Replay(context.Background(), func(frames []byte, _ int) error {
+		return ReadFrames(frames, func(msg Message) error {
+			if err := c.receive(msg); err != nil {
+				c.fault = err
+			}
+			m.meanwhile()
+			if m.rng.Float64() < cut {
+				return errCut
+			}
+			return nil
+		})
 	})
 	if err != nil {
-		s.Leave()
+		c.cut(s)
 		return
 	}
-	c.live = s
+	c.live, c.alone = s, m.rng.IntN(2) == 0
+	if c.alone {
+		s.Alone()
+	} else {
+		s.Serve(g.writer)
+	}
 }
 
-func (m *model) take(c *modelClient) {
-	messages, _ := c.live.Take()
-	for _, msg := range messages {
-		c.receive(msg)
+func (m *model) ping(c *modelClient) {
+	if len(c.kept) == 0 && !c.full {
+		c.write(c.live.Ping(time.Unix(0, 1), &m.gateways[0].writer.round))
+	}
+}
+
+// take lets a client's socket have room and writes what there is, now and then only a part of it.
+func (m *model) take(c *modelClient, full float64) {
+	if c.full {
+		c.write(c.kept)
+		c.kept, c.full = nil, false
+		c.live.Unblock()
+	}
+	if !c.alone {
+		for _, g := range m.gateways {
+			g.writer.write(full)
+		}
+		return
+	}
+	for !c.full {
+		b := c.live.Take(&m.gateways[0].writer.round)
+		if b.Subscriber == nil {
+			return
+		}
+		m.batch(&b, full)
+	}
+}
+
+func (m *model) batch(b *Batch, full float64) {
+	for _, c := range m.clients {
+		if c.live != b.Subscriber {
+			continue
+		}
+		if b.Close != "" || c.full {
+			c.fault = fmt.Errorf("closed: %q, or written to though its socket is full: %v", b.Close, c.full)
+		}
+		if n := m.rng.IntN(len(b.Bytes)); m.rng.Float64() < full {
+			c.write(b.Bytes[:n])
+			c.kept, c.full = bytes.Clone(b.Rewind(n)), true
+		} else {
+			c.write(b.Bytes)
+		}
 	}
 }
 
@@ -332,13 +438,21 @@ func (m *model) settle() error {
 		if c.live == nil {
 			m.join(c, m.gateways[0], 0)
 		}
-		m.take(c)
+		m.take(c, 0)
+		m.ping(c)
+		at, err := ParseCursor(c.lastID)
+		if err != nil {
+			return fmt.Errorf("client %d has %q: %w", i, c.lastID, err)
+		}
 		if c.fault != nil {
 			return fmt.Errorf("client %d: %w", i, c.fault)
 		}
 		for _, e := range m.db.committed {
 			if c.got[e.Seq] != 1 {
 				return fmt.Errorf("client %d got event %d of %+v %d times", i, e.Seq, e.Stamp, c.got[e.Seq])
+			}
+			if !at.Has(e.Stamp, e.Seq) {
+				return fmt.Errorf("client %d has event %d of %+v, which its cursor doesn't say", i, e.Seq, e.Stamp)
 			}
 			delete(c.got, e.Seq)
 		}

@@ -11,8 +11,13 @@ import (
 func (h *Hub) Run(ctx context.Context) {
 	const longest = 5 * time.Second
 	backoff := 100 * time.Millisecond
+	var trimmed time.Time
 	for ctx.Err() == nil {
 		begun := time.Now()
+		if begun.Sub(trimmed) >= h.cfg.ReconcileEvery {
+			trimmed = begun
+			h.trim()
+		}
 		err := h.reconcile(ctx)
 		h.counters.readings.Observe(time.Since(begun))
 		if err != nil {
@@ -70,26 +75,22 @@ func (h *Hub) setReadable(ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ok && !h.readable {
-		h.log.Info("reading the log", "epoch", h.at.Epoch)
+		h.log.Info("reading the log", "epoch", h.position().Epoch)
 	}
 	h.readable = ok
 }
 
 // reconcile reads what is new to the hub's cursor, dispatches it, and moves the cursor to what was read.
 func (h *Hub) reconcile(ctx context.Context) error {
-	h.mu.Lock()
-	at, known := h.at, h.known
-	h.mu.Unlock()
-	if !known {
+	known := h.position()
+	if known == nil {
 		now, err := h.source.Position(ctx)
-		if err != nil {
-			return err
+		if err == nil {
+			h.at.Store(&now)
 		}
-		h.mu.Lock()
-		h.at, h.known = now, true
-		h.mu.Unlock()
-		return nil
+		return err
 	}
+	at := *known
 	var read Position
 	err := h.source.Read(ctx, Query{Since: at.Cursor()}, func(p Position) error {
 		read = p
@@ -99,13 +100,15 @@ func (h *Hub) reconcile(ctx context.Context) error {
 		}
 		return nil
 	}, func(e Event) error {
-		h.mu.Lock()
-		defer h.mu.Unlock()
 		h.counters.rows.Add(1)
-		if f := h.feeds[e.Tenant]; f != nil && f.dispatch(h, e) {
+		f := h.feed(e.Tenant)
+		if f == nil {
+			return nil
+		}
+		if f.dispatch(e) {
 			h.counters.read.Add(1)
 		}
-		return nil
+		return h.room(ctx, f)
 	})
 	if err == errEpoch { //nolint:errorlint // it is passed through as it is
 		return nil
@@ -113,13 +116,51 @@ func (h *Hub) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.at = read
-	for _, f := range h.feeds {
+	h.at.Store(&read)
+	h.touchedMu.Lock()
+	touched := h.touched
+	h.touched = nil
+	h.touchedMu.Unlock()
+	for _, f := range touched {
 		f.advance(read.Snapshot)
 	}
 	return nil
+}
+
+// lateAfter is how long a reading of the log waits for subscribers that are served one by one.
+const lateAfter = 100 * time.Millisecond
+
+// room waits, when a reading brings more events than a ring keeps, until writers have come to what the ring has: only those who
+// don't read should fall out of it.
+func (h *Hub) room(ctx context.Context, f *feed) error {
+	if f.untried(false) <= h.enough() {
+		return nil
+	}
+	late := time.NewTimer(lateAfter)
+	defer late.Stop()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for isLate := false; f.untried(isLate) > h.enough(); {
+		isLate = false
+		select {
+		case <-h.progress:
+		case <-again.C:
+		case <-late.C:
+			isLate = true
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// trim gives back the memory of frames that everyone has been sent.
+func (h *Hub) trim() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, f := range h.feeds {
+		f.trim()
+	}
 }
 
 // resetAll goes over to another history: every subscriber is told that what it has may not be what there is.
@@ -127,13 +168,10 @@ func (h *Hub) resetAll(now Position) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.log.Warn("the database is another one than before: subscribers reload", "epoch", now.Epoch)
-	h.at = now
+	h.at.Store(&now)
 	for _, f := range h.feeds {
-		clear(f.ahead)
-		for s := range f.subscribers {
-			s.held, s.from, s.overtaken = nil, nil, s.replaying
+		for range f.reset(now) {
 			h.counters.reset(ResetEpoch)
-			s.push(Message{Name: MessageReset, Data: reasonData(ResetEpoch), Cursor: now.Cursor().String()})
 		}
 	}
 }

@@ -8,8 +8,15 @@ import (
 // sessionIndex finds the subscribers of a session: the first of each, which are linked. The hub's lock guards it.
 type sessionIndex map[string]*Subscriber
 
-func (x sessionIndex) add(s *Subscriber) {
-	next := x[s.Identity.Session]
+// add also gives the subscriber its identity: that of its session's other streams where they are the same.
+func (x sessionIndex) add(s *Subscriber, id Identity) {
+	next := x[id.Session]
+	if next != nil && *next.Identity == id {
+		s.Identity = next.Identity
+	} else {
+		id.Tenant = s.feed.tenant // one text for all
+		s.Identity = &id
+	}
 	if s.nextOfSession = next; next != nil {
 		next.previousOfSession = s
 	}

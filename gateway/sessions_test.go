@@ -31,7 +31,8 @@ func TestClosingASessionEndsItsStreamsAndNoOthers(t *testing.T) {
 		t.Errorf("closed %d streams", n)
 	}
 	for name, s := range all {
-		_, closed := s.Take()
+		s.Alone()
+		closed := s.Take(&Round{}).Close
 		if want := name == "a1" || name == "a3"; want != (closed == CloseSession) {
 			t.Errorf("%s was closed: %q", name, closed)
 		}

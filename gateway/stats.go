@@ -11,10 +11,13 @@ type Stats struct {
 	Hinted uint64 // events that a hint brought
 	Read   uint64 // events that reading the log brought, because no hint had
 
-	Replays  uint64 // resumptions that read the log for a client
-	Replayed uint64 // events sent in them
-	Resets   map[ResetReason]uint64
-	Byes     map[CloseReason]uint64
+	Replays   uint64 // resumptions that read the log for a client
+	Replayed  uint64 // events sent in them
+	Busy      uint64 // resumptions that were refused because too many were under way
+	Replaying int    // resumptions under way, now
+	Buffered  int64  // bytes of frames that feeds keep for those who haven't been sent them, now
+	Resets    map[ResetReason]uint64
+	Byes      map[CloseReason]uint64
 
 	Readings       HistogramStats // of the log by the hub itself, and how long each took
 	ReadingsFailed uint64
@@ -24,7 +27,9 @@ type Stats struct {
 
 // counters is where the hub's parts count.
 type counters struct {
-	opened, hinted, read, replays, replayed, failed, rows atomic.Uint64
+	opened, hinted, read, replays, replayed, busy, failed, rows atomic.Uint64
+
+	open, buffered atomic.Int64
 
 	readings Histogram
 	resets   [4]atomic.Uint64 // in the order of resetReasons
@@ -52,12 +57,23 @@ func (c *counters) bye(reason CloseReason) {
 	}
 }
 
+// closeIndex is 1 + the index of a reason in closeReasons.
+func closeIndex(reason CloseReason) uint8 {
+	for i, r := range closeReasons {
+		if r == reason {
+			return uint8(i) + 1 //nolint:gosec // there are three
+		}
+	}
+	panic("no such reason to close a stream: " + reason)
+}
+
 // Stats gives the hub's figures.
 func (h *Hub) Stats() Stats {
 	c := &h.counters
 	s := Stats{
 		Opened: c.opened.Load(), Hinted: c.hinted.Load(), Read: c.read.Load(),
-		Replays: c.replays.Load(), Replayed: c.replayed.Load(),
+		Replays: c.replays.Load(), Replayed: c.replayed.Load(), Busy: c.busy.Load(), Replaying: len(h.replays.slots),
+		Connections: h.Subscribers(), Buffered: c.buffered.Load(),
 		Readings: c.readings.Stats(), ReadingsFailed: c.failed.Load(), Rows: c.rows.Load(),
 		Resets: map[ResetReason]uint64{}, Byes: map[CloseReason]uint64{},
 	}
@@ -70,8 +86,5 @@ func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.Tenants, s.Readable = len(h.feeds), h.readable
-	for _, f := range h.feeds {
-		s.Connections += len(f.subscribers)
-	}
 	return s
 }

@@ -1,74 +1,86 @@
 package gateway
 
-import (
-	"context"
-	"slices"
-	"sync"
-	"time"
-)
+import "time"
 
-// Subscriber is one connection's place in a feed. The connection waits for Ready and Takes messages; the hub
-// never waits for it.
+// Subscriber is one stream's place in a feed: a position in the feed's ring and a little state. Nothing in the hub waits for it.
+//
+// Whoever joined it sends its Hello, calls Replay, and then has it served: by a Writer that serves many (Serve), or alone
+// (Alone and Take). In the end it calls Leave.
 type Subscriber struct {
-	Identity Identity
-	Topics   []string
-	// Start is where the subscriber stands before its first message.
-	Start Cursor
-	// Reset is why Start isn't the cursor that was asked for; empty when it is.
-	Reset ResetReason
+	Identity *Identity // shared by the streams of a session
+	// Tag is for the writer.
+	Tag int32
 
-	hub     *Hub
+	place   int32 // in lane.subscribers
+	hash    uint32
+	feed    *feed
+	topics  *topicSet
 	release func()
+	expiry  *time.Timer
+	start   *start // nil once its replay is over
+	ready   chan struct{}
 
-	// Guarded by the hub's lock.
-	replaying bool
-	from      *Snapshot // what its replay could see; nil once the hub's own cursor covers that
-	held      []held    // live events that came during the replay
-	heldBytes int
-	overtaken bool // the epoch changed while it was replaying
-	// Neighbours among the subscribers of one session.
+	// Neighbours among the subscribers of one session. The hub's lock guards them.
 	previousOfSession, nextOfSession *Subscriber
 
-	mu      sync.Mutex
-	pending []Message
-	bytes   int
-	closed  CloseReason
-	gone    bool
-	ready   chan struct{} // holds a token when there is something to take
+	// The feed's lock guards the rest.
+	lane      *Lane
+	turn      uint32    // of the writer's Round that it has a batch of
+	pos       uint64    // the next byte of the ring that it hasn't been sent
+	from      *Snapshot // what its replay could see; nil once the hub's own cursor covers that
+	closing   uint8     // 1 + the index of the reason in closeReasons; 0: it goes on
+	replaying bool
+	overtaken bool // the epoch changed while it was replaying
+	announce  bool // its position is to be told
+	partial   bool // a frame has been written in part
+	blocked   bool // its socket is full
+	late      bool // it is served alone, and was waited for in vain
+	over      bool // its end has been taken
 }
 
-type held struct {
-	stamp Stamp
-	m     Message
+// start is where a subscriber begins.
+type start struct {
+	cursor Cursor
+	at     *Position   // of the log when it joined
+	reset  ResetReason // why cursor isn't the one that was asked for; empty when it is
+	slot   bool        // it holds one of the hub's places for replays
 }
 
-func (s *Subscriber) wants(e Event) bool {
-	return slices.Contains(s.Topics, e.Topic) && (e.Recipient == nil || *e.Recipient == s.Identity.User || s.Identity.Operator)
+// Start is where the subscriber stands before its first message. It is known until the replay is over.
+func (s *Subscriber) Start() Cursor { return s.start.cursor }
+
+// Reset is why Start isn't the cursor that was asked for; empty when it is.
+func (s *Subscriber) Reset() ResetReason { return s.start.reset }
+
+// Hello is a subscriber's first message.
+func (s *Subscriber) Hello(data []byte) Message {
+	return Message{Name: MessageHello, Data: data, Cursor: s.start.cursor.String()}
 }
 
-// push queues a message; one that would pass the bound closes the subscriber instead.
-func (s *Subscriber) push(m Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed != "" {
+// Serve hands the subscriber, whose Replay has ended, to a writer.
+func (s *Subscriber) Serve(w Writer) { s.serve(w) }
+
+// Alone has the subscriber, whose Replay has ended, served by its caller: the channel holds a token when there may be something
+// to Take.
+func (s *Subscriber) Alone() <-chan struct{} {
+	s.ready = make(chan struct{}, 1)
+	s.serve(nil)
+	return s.ready
+}
+
+func (s *Subscriber) serve(w Writer) {
+	f := s.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.lane == nil { // it has left
 		return
 	}
-	if s.bytes += len(m.Data) + len(m.Cursor); s.bytes > s.hub.cfg.MaxPending && len(s.pending) > 0 {
-		s.closed, s.pending = CloseSlow, nil
-	} else {
-		s.pending = append(s.pending, m)
+	s.lane.remove(s)
+	l := f.lane(w)
+	l.add(s)
+	if s.hasNext() {
+		l.visit(s)
 	}
-	s.signal()
-}
-
-func (s *Subscriber) hold(e Event, m Message) {
-	if s.heldBytes += len(m.Data); s.heldBytes > s.hub.cfg.MaxPending && len(s.held) > 0 {
-		s.held = nil
-		s.Close(CloseSlow)
-		return
-	}
-	m.Cursor = "" // the message behind the held ones says where the client stands
-	s.held = append(s.held, held{e.Stamp, m})
 }
 
 func (s *Subscriber) signal() {
@@ -78,152 +90,76 @@ func (s *Subscriber) signal() {
 	}
 }
 
-// Close ends the subscriber: what is queued is still taken, then a bye. The first reason stands.
+// Take gives what a subscriber that is served alone is to be written next; the batch may be empty. It doesn't wait.
+func (s *Subscriber) Take(r *Round) Batch {
+	f := s.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r.begin()
+	if !s.hasNext() {
+		return Batch{}
+	}
+	b := f.take(s, r)
+	if s.hasNext() {
+		s.signal()
+	}
+	return b
+}
+
+// Close ends the subscriber: what the ring has for it is still taken, then its end. The first reason stands.
 func (s *Subscriber) Close(reason CloseReason) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed == "" {
-		s.closed = reason
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	if s.closing != 0 || s.over {
+		return
 	}
-	s.signal()
-}
-
-// Ready holds a token when there may be something to take.
-func (s *Subscriber) Ready() <-chan struct{} { return s.ready }
-
-// Take gives all that is queued; it doesn't wait. When that ends with a bye, closed says its reason, and nothing follows.
-func (s *Subscriber) Take() (messages []Message, closed CloseReason) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	messages, s.pending, s.bytes = s.pending, nil, 0
-	if s.closed != "" && !s.gone {
-		s.gone = true
-		s.hub.counters.bye(s.closed)
-		return append(messages, Message{Name: MessageBye, Data: reasonData(s.closed)}), s.closed
+	s.closing = closeIndex(reason)
+	if s.lane != nil && s.lane != &s.feed.waiting {
+		s.lane.visit(s)
 	}
-	return messages, ""
-}
-
-// Hello is a subscriber's first message.
-func (s *Subscriber) Hello(data []byte) Message {
-	return Message{Name: MessageHello, Data: data, Cursor: s.Start.String()}
-}
-
-// Ping queues a sign of life with the subscriber's cursor.
-func (s *Subscriber) Ping(now time.Time) {
-	h := s.hub
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	m := Message{Name: MessagePing, Data: timestampData(now)}
-	if !s.replaying {
-		m.Cursor = s.position()
-	}
-	s.push(m)
-}
-
-// position needs the hub's lock.
-func (s *Subscriber) position() string {
-	f := s.hub.feeds[s.Identity.Tenant]
-	if f == nil {
-		return ""
-	}
-	if s.from != nil && !s.hub.at.Snapshot.Covers(*s.from) {
-		return f.cursorText(Position{s.hub.at.Epoch, *s.from})
-	}
-	return f.cursorText(s.hub.at)
-}
-
-// replayPage is how many events of a replay are read in one go: it bounds memory, and the time that a snapshot is held.
-const replayPage = 500
-
-// Replay sends what the subscriber has missed since Start, in order, through emit, which may block; then live events
-// follow through Take. Call it once, before Take.
-func (s *Subscriber) Replay(ctx context.Context, emit func(Message) error) error {
-	h := s.hub
-	if s.Reset != "" {
-		h.counters.reset(s.Reset)
-		if err := emit(Message{Name: MessageReset, Data: reasonData(s.Reset), Cursor: s.Start.String()}); err != nil {
-			return err
-		}
-	}
-	if !s.replaying { // only this goroutine ends it
-		return nil
-	}
-	h.counters.replays.Add(1)
-	at := s.Start
-	var to *Position
-	after, total := int64(0), 0
-	for {
-		rows := 0
-		q := Query{Since: s.Start, After: after, Limit: replayPage, Reader: s.reader()}
-		err := h.source.Read(ctx, q, func(p Position) error {
-			if to == nil {
-				to = &p
-			}
-			return nil
-		}, func(e Event) error {
-			rows, after = rows+1, e.Seq
-			if !to.Snapshot.Sees(e.Stamp) { // committed since the first page: it is among the held
-				return nil
-			}
-			if total++; total > h.cfg.MaxReplay {
-				return errOverflow
-			}
-			data, err := e.Envelope()
-			if err != nil {
-				return err
-			}
-			at = at.Advance(to.Snapshot, e.Seq)
-			m := Message{Name: e.Name, Data: data}
-			if len(at.Ahead) <= maxAheadInCursor {
-				m.Cursor = at.String()
-			}
-			h.counters.replayed.Add(1)
-			return emit(m)
-		})
-		switch {
-		case err == errOverflow: //nolint:errorlint // it is passed through as it is
-			h.counters.reset(ResetOverflow)
-			if err := emit(Message{Name: MessageReset, Data: reasonData(ResetOverflow), Cursor: to.Cursor().String()}); err != nil {
-				return err
-			}
-			s.live(*to)
-			return nil
-		case err != nil:
-			return err
-		case rows < replayPage:
-			s.live(*to)
-			return nil
-		}
-	}
-}
-
-// live ends a replay that could see the position: what was held and is newer follows.
-func (s *Subscriber) live(to Position) {
-	h := s.hub
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s.replaying, s.from = false, &to.Snapshot
-	if s.overtaken { // the database became another one meanwhile: snapshots of the two can't be compared
-		s.from = nil
-	}
-	for _, e := range s.held {
-		if s.from == nil || !s.from.Sees(e.stamp) {
-			s.push(e.m)
-		}
-	}
-	s.held = nil
-	s.push(Message{Cursor: s.position()})
-}
-
-func (s *Subscriber) reader() *Reader {
-	return &Reader{Tenant: s.Identity.Tenant, User: s.Identity.User, Topics: s.Topics, Operator: s.Identity.Operator}
 }
 
 // Leave takes the subscriber out of its feed. Once it has, it does nothing more.
-func (s *Subscriber) Leave() { s.hub.leave(s) }
+func (s *Subscriber) Leave() { s.feed.hub.leave(s) }
+
+// pingFrame is a ping that many subscribers get.
+type pingFrame struct {
+	feed  *feed
+	at    *Position
+	end   uint64
+	now   int64
+	bytes []byte
+}
+
+// Ping gives a sign of life with the subscriber's cursor, encoded once for all that stand where it does; nil where something else is
+// on its way. The bytes are not changed later.
+func (s *Subscriber) Ping(now time.Time, r *Round) []byte {
+	f := s.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.pos != f.ring.end || s.replaying || s.over || s.closing != 0 || s.blocked || s.announce {
+		return nil
+	}
+	at := f.hub.position()
+	if s.from != nil && at.Snapshot.Covers(*s.from) {
+		s.from = nil
+	}
+	m := Message{Name: MessagePing, Data: timestampData(now)}
+	if s.from != nil {
+		m.Cursor = f.positionText(s.from)
+		return AppendFrame(nil, m)
+	}
+	if p := &r.ping; p.feed != f || p.at != at || p.end != f.ring.end || p.now != now.UnixNano() {
+		m.Cursor = f.positionText(nil)
+		*p = pingFrame{f, at, f.ring.end, now.UnixNano(), AppendFrame(nil, m)}
+	}
+	return r.ping.bytes
+}
 
 func (s *Subscriber) released() {
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
 	if s.release != nil {
 		s.release()
 	}

@@ -44,7 +44,9 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		return err
 	}
 	defer pool.Close()
-	live, err := newEngine(pool, cmp.Or(cfg.NotifyURL, cfg.DatabaseURL), gateway.Config{MaxReplay: cfg.MaxReplay, Logger: log})
+	live, err := newEngine(pool, cmp.Or(cfg.NotifyURL, cfg.DatabaseURL), gateway.Config{
+		MaxReplay: cfg.MaxReplay, MaxReplays: cfg.Limits.MaxReplays, MaxPending: cfg.Limits.MaxPendingBytes, Logger: log,
+	})
 	if err != nil {
 		return err
 	}
@@ -56,14 +58,19 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	cfg.Stream.Counters = &sse.Counters{}
+	cfg.Stream.Counters, cfg.Stream.Logger = &sse.Counters{}, log
+	streams, err := sse.New(cfg.Stream)
+	if err != nil {
+		return err
+	}
+	defer streams.Close()
 	limits := cfg.Limits.limits()
 	figures := newMetrics(metricParts{hub, cfg.Stream.Counters, listener, pool, store.NewGauge(pool), verifier.sessions, limits})
 	state := &readiness{pool: pool, hub: hub, listener: listener}
 	options := httpapi.Options{
 		Hub: hub, Log: live.log, Notifications: store.NewNotifications(pool),
 		Verifier: countedVerifier{verifier, figures}, Limits: limits, Origins: cfg.Limits.CORSOrigin,
-		Ready: state.check, Stream: cfg.Stream, Logger: log, Page: cfg.Page, Observe: figures.observe,
+		Ready: state.check, Stream: streams, Logger: log, Page: cfg.Page, Observe: figures.observe,
 	}
 	if cfg.Demo != nil {
 		options.Demo = cfg.Demo(pool)
@@ -78,6 +85,7 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		return fmt.Errorf("--http-addr: %w", err)
 	}
 	server := newServer(handler, cfg.Limits, log)
+	server.ConnContext = sse.ConnContext
 	failed := make(chan error, 2)
 	var admin *http.Server
 	adminAddr := ""
@@ -108,6 +116,7 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 	drain, cancel := context.WithTimeout(background, cfg.DrainWindow+5*time.Second)
 	defer cancel()
 	hub.Drain(drain, cfg.DrainWindow)
+	streams.Close()
 	if shutdown := server.Shutdown(drain); shutdown != nil {
 		err = errors.Join(err, fmt.Errorf("drain: %w", shutdown), server.Close())
 	}

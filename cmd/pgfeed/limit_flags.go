@@ -20,6 +20,8 @@ type limitFlags struct {
 	MaxStreamsPerAddress  int           `default:"2000" placeholder:"N" help:"Open streams of one address, of which an office may have one for all, or one IPv6 /64; 0: no limit."`
 	MaxConnects           float64       `default:"2000" placeholder:"N" help:"New streams a second in all, four times that in a burst; 0: no limit. More get 503."`
 	MaxConnectsPerAddress float64       `default:"200" placeholder:"N" help:"New streams a second from one address, likewise; 0: no limit. More get 429."`
+	MaxReplays            int           `default:"256" placeholder:"N" help:"Clients at a time that are being sent what they have missed; more wait for 5s, and get 503 then."`
+	MaxPendingBytes       int           `default:"1048576" placeholder:"BYTES" help:"How far a stream may be behind its tenant's newest event before it is closed as slow. Its client comes back and resumes."`
 	MaxHeaderBytes        int           `default:"32768" placeholder:"BYTES" help:"Longest request header; more gets 431."`
 	MaxURLBytes           int           `default:"8192" placeholder:"BYTES" help:"Longest URL; more gets 414."`
 	MaxBodyBytes          int           `default:"65536" placeholder:"BYTES" help:"Longest request body; more gets 413."`
@@ -50,6 +52,7 @@ func (f limitFlags) validate() error {
 	}{
 		// A cursor has up to 4 kB, and travels in a header or in the URL.
 		{"max-header-bytes", f.MaxHeaderBytes, 8 << 10}, {"max-url-bytes", f.MaxURLBytes, 5 << 10}, {"max-body-bytes", f.MaxBodyBytes, 1 << 10},
+		{"max-replays", f.MaxReplays, 1}, {"max-pending-bytes", f.MaxPendingBytes, 16 << 10},
 	} {
 		if n.value < n.least {
 			add("--%s must be at least %d, not %d", n.flag, n.least, n.value)

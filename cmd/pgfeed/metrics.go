@@ -58,7 +58,7 @@ func newMetrics(parts metricParts) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(), parts: parts,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "pgfeed_http_requests_total", Help: "Requests answered, by route, method and status. A stream counts when it ends.",
+			Name: "pgfeed_http_requests_total", Help: "Requests answered, by route, method and status. A stream counts when it has begun, or, over TLS or HTTP/2, when it has ended.",
 		}, []string{"route", "method", "code"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "pgfeed_http_request_duration_seconds", Help: "Time to answer a request, by route, streams left out.",

@@ -47,7 +47,7 @@ func TestAnInsertedRowReachesItsTenantAndNoOtherOnEveryGateway(t *testing.T) {
 
 func TestTheStreamIsServedSoThatNothingHoldsItBack(t *testing.T) {
 	url, pool := database(t)
-	g := startReady(t, url, "--heartbeat", "1s", "--keep-alive", "1s")
+	g := startReady(t, url, "--heartbeat", "3s", "--keep-alive", "1s")
 	s := ssetest.Open(t, g.URL+"/api/activity/stream", session(t, pool, "acme", "ada"), "Accept-Encoding", "gzip")
 	h := s.Response.Header
 	for name, want := range map[string]string{
@@ -66,7 +66,7 @@ func TestTheStreamIsServedSoThatNothingHoldsItBack(t *testing.T) {
 		Heartbeat            int
 	}
 	if err := json.Unmarshal([]byte(hello.Data), &data); err != nil || data.Tenant != "acme" || data.User != "ada" ||
-		data.Heartbeat != 1 || data.Cursor != hello.ID {
+		data.Heartbeat != 3 || data.Cursor != hello.ID {
 		t.Errorf("hello %s", hello.Data)
 	}
 	if ping := s.Until(t, "ping"); ping.ID == "" || !strings.Contains(ping.Data, `"timestamp":"20`) {

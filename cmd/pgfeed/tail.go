@@ -53,8 +53,8 @@ func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
 		return err
 	}
 	defer s.Leave()
-	if s.Reset != "" {
-		return fmt.Errorf("--cursor can't be gone on from (%s): leave it out to start from now", s.Reset)
+	if reason := s.Reset(); reason != "" {
+		return fmt.Errorf("--cursor can't be gone on from (%s): leave it out to start from now", reason)
 	}
 	left := c.Count
 	emit := func(m gateway.Message) error {
@@ -76,20 +76,17 @@ func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
 		}
 		return nil
 	}
-	err = s.Replay(ctx, emit)
+	err = s.Replay(ctx, func(frames []byte, _ int) error { return gateway.ReadFrames(frames, emit) })
+	ready := s.Alone()
+	var round gateway.Round
 	for err == nil {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-s.Ready():
+		case <-ready:
 		}
-		messages, closed := s.Take()
-		for _, m := range messages {
-			if err = emit(m); err != nil {
-				break
-			}
-		}
-		if closed != "" && err == nil {
+		b := s.Take(&round)
+		if err = gateway.ReadFrames(b.Bytes, emit); err == nil && b.Close != "" {
 			return errors.New("events come faster than they are taken: go on from the last cursor")
 		}
 	}

@@ -3,12 +3,12 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -81,19 +81,18 @@ func (a *api) stream(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.Leave()
 	if watch, ok := c.Get(watchKey).(func()); ok {
 		watch()
 	}
-	if !id.Expiry.IsZero() {
-		end := time.AfterFunc(time.Until(id.Expiry), func() { s.Close(gateway.CloseSession) })
-		defer end.Stop()
-	}
 	sse.Header(c.Response().Header())
-	c.Response().WriteHeader(http.StatusOK)
-	if err := sse.Serve(r.Context(), c.Response(), s, a.Stream); err != nil && r.Context().Err() == nil {
+	switch err := a.Stream.Serve(c.Response(), r, s); {
+	case errors.Is(err, sse.ErrBusy), errors.Is(err, sse.ErrClosed):
+		c.Response().Header().Del(echo.HeaderContentType)
+		return err
+	case err != nil && r.Context().Err() == nil:
 		a.log.Info("stream ended", "request", c.Response().Header().Get(echo.HeaderXRequestID), "subscriber", id.Session, "tenant", id.Tenant, "error", err)
 	}
+	c.Response().Status, c.Response().Committed = http.StatusOK, true // the engine may have taken over the connection
 	return nil
 }
 

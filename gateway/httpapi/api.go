@@ -41,7 +41,7 @@ type Options struct {
 	Notifications Notifications
 	Verifier      auth.Verifier
 	Ready         func(ctx context.Context) (degraded []string, err error)
-	Stream        sse.Options
+	Stream        *sse.Engine
 	Logger        *slog.Logger
 	Page          fs.FS // the web page, served at /
 	Demo          Demo
@@ -54,7 +54,7 @@ type Options struct {
 type Observation struct {
 	Method, Route string
 	Status        int
-	Stream        bool // the answer is a stream: Took is the stream's life
+	Stream        bool // the answer is a stream: Took says nothing
 	Took          time.Duration
 }
 

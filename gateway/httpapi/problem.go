@@ -11,6 +11,7 @@ import (
 	"github.com/pgfeed/pgfeed/gateway"
 	"github.com/pgfeed/pgfeed/gateway/auth"
 	"github.com/pgfeed/pgfeed/gateway/limit"
+	"github.com/pgfeed/pgfeed/gateway/sse"
 )
 
 // problem is an error answer (RFC 9457, "Problem Details for HTTP APIs").
@@ -56,7 +57,9 @@ func (a *api) asProblem(err error, c echo.Context) *problem {
 		return newProblem(http.StatusUnauthorized, auth.ErrNone.Error())
 	case errors.As(err, &refusal):
 		return asRefusal(refusal)
-	case errors.Is(err, gateway.ErrDraining):
+	case errors.Is(err, gateway.ErrBusy), errors.Is(err, sse.ErrBusy):
+		return unavailable("too many clients are connecting at present: try again")
+	case errors.Is(err, gateway.ErrDraining), errors.Is(err, sse.ErrClosed):
 		return unavailable("this gateway is going away: connect again")
 	case errors.As(err, &he):
 		detail, _ := he.Message.(string)

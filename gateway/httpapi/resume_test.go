@@ -75,10 +75,15 @@ func served(f testing.TB) (http.Handler, *gateway.Hub) {
 	for !hub.Readable() {
 		time.Sleep(time.Millisecond) // between two looks
 	}
+	streams, err := sse.New(sse.Options{KeepAlive: time.Millisecond, Heartbeat: time.Hour})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(streams.Close)
 	h, err := httpapi.New(httpapi.Options{
 		Hub: hub, Log: memoryLog{}, Verifier: everyoneIsAda{}, Logger: slog.New(slog.DiscardHandler), Page: fstest.MapFS{},
 		Ready:  func(context.Context) ([]string, error) { return nil, nil },
-		Stream: sse.Options{KeepAlive: time.Millisecond, Heartbeat: time.Hour},
+		Stream: streams,
 	})
 	if err != nil {
 		f.Fatal(err)

@@ -1,7 +1,5 @@
-// Package sse writes messages as Server-Sent Events (WHATWG HTML, section 9.2) and keeps the connections that carry them.
+// Package sse serves event streams (WHATWG HTML, section 9.2) over the connections that carry them.
 //
-// Serve is the portable path: one goroutine for each connection, a deadline for each write, through the ResponseWriter that
-// the server gave. It takes what has queued up in one go and writes it at once, so order is that of the subscriber's queue.
-// A peer that doesn't read within WriteTimeout is given up; its subscriber goes on queueing until then, within the hub's
-// bound. Serve returns when the peer is gone, the subscriber was closed and its bye is written, or ctx ends.
+// Plain HTTP/1 connections are taken over from net/http and written to by a few goroutines, without blocking; TLS, HTTP/2 and other
+// systems than Linux have one goroutine for each stream, and a deadline for each write.
 package sse

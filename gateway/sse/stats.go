@@ -1,7 +1,6 @@
 package sse
 
 import (
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,17 +25,18 @@ type Stats struct {
 
 // Wrote counts one write, or several.
 func (c *Counters) Wrote(deliveries, bytes int) {
-	if c == nil {
-		return
+	if deliveries > 0 {
+		c.deliveries.Add(uint64(deliveries))
 	}
-	c.deliveries.Add(uint64(max(deliveries, 0)))
-	c.bytes.Add(uint64(max(bytes, 0)))
+	if bytes > 0 {
+		c.bytes.Add(uint64(bytes))
+	}
 }
 
-// Passed counts a live event that a socket has taken.
-func (c *Counters) Passed(at time.Time) {
-	if c != nil {
-		c.Latency.Observe(time.Since(at))
+// passed counts live events, inserted at the given microseconds since 1970, that so many sockets have taken now.
+func (c *Counters) passed(inserted []int64, sockets int, now time.Time) {
+	for _, at := range inserted {
+		c.Latency.ObserveN(time.Duration(now.UnixMicro()-at)*time.Microsecond, sockets)
 	}
 }
 
@@ -44,6 +44,3 @@ func (c *Counters) Passed(at time.Time) {
 func (c *Counters) Stats() Stats {
 	return Stats{Deliveries: c.deliveries.Load(), Bytes: c.bytes.Load(), Latency: c.Latency.Stats()}
 }
-
-// isEvent tells rows from the gateway's own words: their names have a topic.
-func isEvent(m gateway.Message) bool { return strings.Contains(m.Name, ":") }

@@ -1,4 +1,4 @@
-package sse_test
+package gateway_test
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pgfeed/pgfeed/gateway"
-	"github.com/pgfeed/pgfeed/gateway/sse"
 	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
 )
 
@@ -32,10 +31,10 @@ func FuzzFramesHoldOneEventWhateverIsInIt(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		buf := sse.AppendRetry(nil, time.Second)
-		buf = sse.AppendMessage(buf, gateway.Message{Name: "hello", Data: hello, Cursor: "one"})
-		buf = sse.AppendMessage(buf, gateway.Message{Name: "x" + name, Data: envelope, Cursor: "two"})
-		buf = sse.AppendMessage(buf, gateway.Message{Name: "ping", Data: json.RawMessage(`{}`), Cursor: "three"})
+		buf := gateway.AppendRetry(nil, time.Second)
+		buf = gateway.AppendFrame(buf, gateway.Message{Name: "hello", Data: hello, Cursor: "one"})
+		buf = gateway.AppendFrame(buf, gateway.Message{Name: "x" + name, Data: envelope, Cursor: "two"})
+		buf = gateway.AppendFrame(buf, gateway.Message{Name: "ping", Data: json.RawMessage(`{}`), Cursor: "three"})
 		frames, err := ssetest.Parse(buf)
 		if err != nil {
 			t.Fatalf("%q: %v", buf, err)

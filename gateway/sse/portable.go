@@ -1,0 +1,115 @@
+package sse
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/pgfeed/pgfeed/gateway"
+)
+
+// servePortable is one goroutine for one stream, through the ResponseWriter that the server gave.
+func (e *Engine) servePortable(w http.ResponseWriter, r *http.Request, s *gateway.Subscriber) error {
+	p := &portable{w: w, rc: http.NewResponseController(w), o: &e.o}
+	w.WriteHeader(http.StatusOK)
+	buf, err := e.appendHello(nil, s)
+	if err != nil {
+		return err
+	}
+	if err := p.write(buf); err != nil {
+		return err
+	}
+	if err := s.Replay(r.Context(), func(frames []byte, events int) error {
+		if err := p.write(frames); err != nil {
+			return err
+		}
+		e.o.Counters.Wrote(events, 0)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
+	return p.live(r.Context(), s)
+}
+
+// portable is a response being written.
+type portable struct {
+	w  http.ResponseWriter
+	rc *http.ResponseController
+	o  *Options
+
+	wrote, frame time.Time // when something was last written, and when that was a frame
+	round        gateway.Round
+}
+
+func (p *portable) live(ctx context.Context, s *gateway.Subscriber) error {
+	ready := s.Alone()
+	silence := time.NewTimer(p.due())
+	defer silence.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ready:
+			b := s.Take(&p.round)
+			buf := b.Bytes
+			if b.Close != "" {
+				buf = p.o.appendEnd(buf[:len(buf):len(buf)], &b)
+			}
+			if err := p.write(buf); err != nil {
+				return err
+			}
+			p.o.Counters.Wrote(b.Events, 0)
+			p.o.Counters.passed(b.Inserted, 1, p.wrote)
+			if b.Close != "" {
+				return nil
+			}
+			silence.Reset(p.due())
+		case now := <-silence.C:
+			if err := p.breakSilence(s, now); err != nil {
+				return err
+			}
+			silence.Reset(p.due())
+		}
+	}
+}
+
+// due is after what time the silence is to be broken.
+func (p *portable) due() time.Duration {
+	at := p.wrote.Add(p.o.KeepAlive)
+	if ping := p.frame.Add(p.o.Heartbeat); ping.Before(at) {
+		at = ping
+	}
+	return time.Until(at)
+}
+
+func (p *portable) breakSilence(s *gateway.Subscriber, now time.Time) error {
+	if now.Sub(p.frame) >= p.o.Heartbeat {
+		return p.write(s.Ping(now, &p.round))
+	}
+	frame := p.frame
+	if err := p.write([]byte(keepAlive)); err != nil {
+		return err
+	}
+	p.frame = frame
+	return nil
+}
+
+func (p *portable) write(buf []byte) error {
+	p.wrote = time.Now()
+	p.frame = p.wrote
+	if len(buf) == 0 {
+		return nil
+	}
+	if err := p.rc.SetWriteDeadline(p.wrote.Add(p.o.WriteTimeout)); err != nil {
+		return fmt.Errorf("set a write deadline: %w", err)
+	}
+	if _, err := p.w.Write(buf); err != nil {
+		return fmt.Errorf("write to the peer: %w", err)
+	}
+	if err := p.rc.Flush(); err != nil {
+		return fmt.Errorf("write to the peer: %w", err)
+	}
+	p.o.Counters.Wrote(0, len(buf))
+	return nil
+}

@@ -2,7 +2,7 @@
 # What .ci/setup installs for itself is found here.
 export PATH := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pgfeed/bin:$(PATH)
 
-.PHONY: help demo test test-go test-web test-e2e test-container test-kubernetes test-docs build image web generate lint fmt ci setup
+.PHONY: help demo test test-go test-web test-e2e test-container test-kubernetes test-versions test-docs build image web generate lint fmt ci setup
 
 # Of `make image`.
 IMAGE ?= pgfeed
@@ -37,6 +37,9 @@ test-container: ## Run the tests that need containers, where an engine can be ha
 
 test-kubernetes: ## Render the Kubernetes manifests and hold them against Kubernetes' types and the gateway
 	cd deploy/kubernetes/test && go test ./...
+
+test-versions: ## Run the tests that touch SQL on PostgreSQL 14 to 18, from npm
+	@.ci/postgres-versions
 
 build: ## Build bin/pgfeed
 	go build -trimpath -o bin/pgfeed ./cmd/pgfeed

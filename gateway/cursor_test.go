@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"reflect"
 	"testing"
 
@@ -44,6 +45,75 @@ func TestACursorSurvivesItsText(t *testing.T) {
 	}
 }
 
+// A cursor never is longer than what a header may carry: one that would be says less instead.
+func TestACursorOfManyOpenTransactionsIsWeakenedRatherThanRefused(t *testing.T) {
+	const boot = 1_795_501_682_878_043
+	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // to be repeatable
+	snapshot := func(open int) gateway.Snapshot {
+		s := gateway.Snapshot{Boot: boot, Xmax: 1 << 33}
+		for range open {
+			s.Xmax += 1 + rng.Uint64N(300)
+			s.Xip = append(s.Xip, s.Xmax)
+		}
+		s.Xmax += 1000
+		return s
+	}
+	sparse := snapshot(5000)
+	for i := range sparse.Xip {
+		sparse.Xip[i] = 1<<33 + uint64(i)*1_000_000 //nolint:gosec // never negative
+	}
+	sparse.Xmax = 1<<33 + 5_000_000_000
+	inARow := gateway.Snapshot{Boot: boot, Xmax: 1<<33 + 4000}
+	for i := range uint64(3000) {
+		inARow.Xip = append(inARow.Xip, 1<<33+i+i/1000)
+	}
+	ahead := make([]int64, 3000)
+	for i := range ahead {
+		ahead[i] = int64(i * 200)
+	}
+	for name, c := range map[string]gateway.Cursor{
+		"few open":           {Epoch: 1, Snapshot: snapshot(100)},
+		"thousands open":     {Epoch: 1, Snapshot: snapshot(5000)},
+		"thousands in both":  {Epoch: 1, Snapshot: snapshot(5000), Replay: &gateway.Progress{To: snapshot(4000), Through: 700_000}},
+		"many in the replay": {Epoch: 1, Snapshot: snapshot(5), Replay: &gateway.Progress{To: snapshot(4000), Through: 700_000}},
+		"many sent ahead":    {Epoch: 1, Snapshot: snapshot(5), Ahead: ahead},
+		"all that there is":  {Epoch: 1, Snapshot: snapshot(9000), Ahead: ahead, Replay: &gateway.Progress{To: snapshot(9000), Through: 1}},
+		"few sent ahead":     {Epoch: 1, Snapshot: snapshot(900), Ahead: []int64{4}},
+		"in a row":           {Epoch: 1, Snapshot: inARow},
+		"far apart":          {Epoch: 1, Snapshot: sparse},
+	} {
+		text := c.String()
+		got, err := gateway.ParseCursor(text)
+		if err != nil || got.String() != text || len(text) > 2048 {
+			t.Errorf("%s: %d bytes, read back as %d bytes, %v", name, len(text), len(got.String()), err)
+			continue
+		}
+		if name == "few open" && !reflect.DeepEqual(got, c) {
+			t.Errorf("%s: it was weakened", name)
+		}
+		if now := (gateway.Snapshot{Boot: boot, Xmax: c.Snapshot.Xmax + 5, Xip: c.Snapshot.Xip}); !now.Covers(got.Snapshot) {
+			t.Errorf("%s: a later snapshot doesn't cover it", name)
+		}
+		has := 0
+		for range 200_000 {
+			// Of this server start, of an earlier one (a prepared transaction), of a later one.
+			stamp := gateway.Stamp{Boot: boot - 1 + rng.Int64N(3), XID: 1<<33 - 10 + rng.Uint64N(c.Snapshot.Xmax-1<<33+2000)}
+			seq := rng.Int64N(1_000_000)
+			if got.Has(stamp, seq) {
+				has++
+				if !c.Has(stamp, seq) {
+					t.Fatalf("%s: it has event %d of %+v, which was never sent", name, seq, stamp)
+				}
+			} else if name == "in a row" && c.Has(stamp, seq) {
+				t.Fatalf("%s: neighbours are one range, and yet it lacks event %d of %+v", name, seq, stamp)
+			}
+		}
+		if has == 0 {
+			t.Errorf("%s: it has nothing at all", name)
+		}
+	}
+}
+
 func TestSnapshotsSeeWhatTheModelSays(t *testing.T) {
 	s := gateway.Snapshot{Boot: 2, Xmax: 10, Xip: []uint64{4, 8}}
 	for stamp, sees := range map[gateway.Stamp]bool{
@@ -54,6 +124,10 @@ func TestSnapshotsSeeWhatTheModelSays(t *testing.T) {
 	} {
 		if s.Sees(stamp) != sees {
 			t.Errorf("sees %+v: %v", stamp, !sees)
+		}
+		coarse := gateway.Snapshot{Boot: 2, Xmax: 10, Gaps: []gateway.Gap{{4, 4}, {7, 8}}}
+		if coarse.Sees(stamp) != sees { // 7, which it can't tell from 8, isn't asked for
+			t.Errorf("by gaps, it sees %+v: %v", stamp, !sees)
 		}
 	}
 	for _, c := range []struct {

@@ -33,10 +33,13 @@ func NewLog(pool *pgxpool.Pool) *Log { return &Log{pool: pool} }
 const head = `(select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time() as boot,
 	case when pgfeed.recovered() then 0 else epoch end as epoch from pgfeed.state) s`
 
+const inGaps = `exists (select from unnest($14::xid8[], $15::xid8[]) g (first, last) where xid between first and last)`
+
 const eventColumns = `seq, xid, boot, tenant, recipient, topic, event, data, at`
 
-// readSQL asks for three disjoint sets: transactions that were open at the cursor, those given an xid after it, and those
-// of a later server start. Index events_xid serves the first two; the third costs nothing unless the server was restarted.
+// readSQL asks for disjoint sets: transactions that were open at the cursor, by name or, where they were many, by ranges;
+// those given an xid after it, and those of a later server start. Index events_xid serves all but the last, which costs
+// nothing unless the server was restarted.
 const readSQL = `
 select s.snapshot, s.boot, s.epoch, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.topic, e.event, e.data, e.at
   from ` + head + `
@@ -44,15 +47,19 @@ select s.snapshot, s.boot, s.epoch, e.seq, e.xid, e.boot, e.tenant, e.recipient,
     select * from (
         select ` + eventColumns + ` from pgfeed.events where xid = any ($1::xid8[])
         union all
+        select ` + eventColumns + ` from pgfeed.events
+         where xid >= ($14::xid8[])[1] and xid <= ($15::xid8[])[cardinality($15)] and ` + inGaps + `
+        union all
         select ` + eventColumns + ` from pgfeed.events where xid >= $2::xid8 and boot = $3
         union all
         select ` + eventColumns + ` from pgfeed.events
-         where pg_postmaster_start_time() > $3 and boot > $3 and xid <> all ($1::xid8[])
+         where pg_postmaster_start_time() > $3 and boot > $3 and xid <> all ($1::xid8[]) and not ` + inGaps + `
     ) e
     where seq > $4
       and seq <> all ($5::bigint[])
       and ($6::text is null or tenant = $6 and topic = any ($7::text[]) and (recipient is null or recipient = $8 or $13))
-      and ($9::text is null or seq > $10 or boot > $11 or not pg_visible_in_snapshot(xid, $9::pg_snapshot))
+      and ($9::text is null or seq > $10 or boot > $11 or not pg_visible_in_snapshot(xid, $9::pg_snapshot)
+           or exists (select from unnest($16::xid8[], $17::xid8[]) g (first, last) where xid between first and last))
     order by seq
     limit $12
   ) e on true
@@ -71,7 +78,10 @@ func (l *Log) Read(
 	}
 	var through int64
 	var toBoot time.Time
+	first, last := ends(c.Snapshot.Gaps)
+	toFirst, toLast := ends(nil)
 	if c.Replay != nil {
+		toFirst, toLast = ends(c.Replay.To.Gaps)
 		text := snapshotText(c.Replay.To)
 		to, through, toBoot = &text, c.Replay.Through, time.UnixMicro(c.Replay.To.Boot)
 	}
@@ -80,7 +90,7 @@ func (l *Log) Read(
 		limit = int64(q.Limit)
 	}
 	return l.query(ctx, begin, each, readSQL, notNil(c.Snapshot.Xip), c.Snapshot.Xmax, time.UnixMicro(c.Snapshot.Boot),
-		q.After, notNil(c.Ahead), tenant, topics, user, to, through, toBoot, limit, operator)
+		q.After, notNil(c.Ahead), tenant, topics, user, to, through, toBoot, limit, operator, first, last, toFirst, toLast)
 }
 
 // Position implements gateway.Log.
@@ -243,6 +253,15 @@ func snapshotText(s gateway.Snapshot) string {
 		open[i] = strconv.FormatUint(xid, 10)
 	}
 	return fmt.Sprintf("%d:%d:%s", xmin, s.Xmax, strings.Join(open, ","))
+}
+
+// ends gives the two ends of each range, which Postgres takes as two arrays.
+func ends(gaps []gateway.Gap) (first, last []uint64) {
+	first, last = make([]uint64, len(gaps)), make([]uint64, len(gaps))
+	for i, g := range gaps {
+		first[i], last[i] = g.First, g.Last
+	}
+	return first, last
 }
 
 // notNil keeps an empty list from becoming a NULL array, which no comparison is true for.

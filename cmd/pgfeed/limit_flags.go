@@ -50,8 +50,8 @@ func (f limitFlags) validate() error {
 		flag         string
 		value, least int
 	}{
-		// A cursor has up to 4 kB, and travels in a header or in the URL.
-		{"max-header-bytes", f.MaxHeaderBytes, 8 << 10}, {"max-url-bytes", f.MaxURLBytes, 5 << 10}, {"max-body-bytes", f.MaxBodyBytes, 1 << 10},
+		// A cursor has up to 2 kB, and travels in a header or in the URL.
+		{"max-header-bytes", f.MaxHeaderBytes, 8 << 10}, {"max-url-bytes", f.MaxURLBytes, 3 << 10}, {"max-body-bytes", f.MaxBodyBytes, 1 << 10},
 		{"max-replays", f.MaxReplays, 1}, {"max-pending-bytes", f.MaxPendingBytes, 16 << 10},
 	} {
 		if n.value < n.least {

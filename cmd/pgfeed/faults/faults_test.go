@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"context"
+	"fmt"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -86,6 +87,32 @@ func TestNothingIsLostOrDoubledThrough(t *testing.T) {
 			w.flow(20)
 			w.exec(`commit prepared 'kept'`)
 			w.exec(`rollback prepared 'dropped'`)
+		}},
+		{"thousands of open transactions, and a crash", setup{
+			// What a resuming subscriber gets again must be less than what it takes before it hops: such a cursor knows no better.
+			settings: map[string]string{"max_prepared_transactions": "3000"}, hopAfter: 2000,
+		}, func(w *world) {
+			// More than a cursor can name. Each is prepared, so that one connection can have them all and a crash leaves them.
+			const open = 2400
+			var prepare strings.Builder
+			var commit []string
+			for i := range open {
+				fmt.Fprintf(&prepare, "begin; %s; prepare transaction 'open %d'; begin; select pg_current_xact_id(); rollback;",
+					row(tenants[i%len(tenants)], "one of thousands"), i)
+				commit = append(commit, fmt.Sprintf("commit prepared 'open %d'", i))
+			}
+			w.batch(`set pgfeed.hints = off`, prepare.String())
+			w.flow(20)
+			w.hopAll() // with such a cursor
+			for _, s := range w.subscribers {
+				if stats, _ := s.Stats(); stats.MaxID > 2048 {
+					w.Errorf("ids of up to %d bytes", stats.MaxID)
+				}
+			}
+			w.crash()
+			w.flow(20)
+			w.hopAll()
+			w.batch(commit...)
 		}},
 		{"savepoints that are rolled back", setup{}, func(w *world) {
 			for range 20 {

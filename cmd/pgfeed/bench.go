@@ -8,7 +8,8 @@ import (
 
 // benchCmd measures pgfeed on the system at hand. Each benchmark is a file bench_NAME.go.
 type benchCmd struct {
-	Soak benchSoakCmd `cmd:"" help:"Run gateways for hours while things break, and say whether anybody noticed."`
+	Drain benchDrainCmd `cmd:"" help:"Replace gateways one after another under their subscribers, and say whether these noticed."`
+	Soak  benchSoakCmd  `cmd:"" help:"Run gateways for hours while things break, and say whether anybody noticed."`
 }
 
 // benchFlags are shared by all benchmarks.

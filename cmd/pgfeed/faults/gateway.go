@@ -162,24 +162,27 @@ func (g *Gateway) checkAlive() {
 	}
 }
 
-// Stop ends the process with SIGTERM, which drains it. One that doesn't end with status 0 in time is an error, as is one
-// that had ended by itself before Stop or Kill.
+// Stop ends the process with SIGTERM, which drains it; meanwhile it can be asked for its readiness, but not started. One that
+// doesn't end with status 0 in time is an error, as is one that had ended by itself before Stop or Kill.
 func (g *Gateway) Stop(ctx context.Context) error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.run == nil {
-		return g.died
-	}
-	g.checkAlive()
 	run := g.run
-	g.run = nil
+	if run != nil {
+		g.checkAlive()
+		g.run = nil
+	}
+	died := g.died
+	g.mu.Unlock()
+	if run == nil {
+		return died
+	}
 	_ = syscall.Kill(run.pid, syscall.SIGTERM)
 	select {
 	case <-run.done:
-		if run.err != nil && g.died == nil {
+		if run.err != nil && died == nil {
 			return fmt.Errorf("the gateway ended badly: %w\n%s", run.err, g.log.String())
 		}
-		return g.died
+		return died
 	case <-ctx.Done():
 		_ = syscall.Kill(run.pid, syscall.SIGKILL)
 		<-run.done

@@ -20,6 +20,7 @@ type SubscriberConfig struct {
 	HopEvery            time.Duration             // time, roughly, after which it does; 0: never
 	Retry               time.Duration             // longest wait before the first attempt after a loss; 0: 1s
 	Latency             func(time.Duration)       // told of the age of each new event; nil: nobody is
+	Connected           func(addr string)         // told of each stream that said hello; nil: nobody is
 }
 
 // Subscriber keeps a stream open through everything, as the client library does.
@@ -184,6 +185,9 @@ func (s *Subscriber) connect(ctx context.Context, addr string) (opened bool, ret
 			hello.Stop()
 			opened = true
 			s.opened(f.id)
+			if s.Connected != nil {
+				s.Connected(addr)
+			}
 			if f.retry > 0 {
 				retry = 0 // the usual one
 			}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/drain"
+)
+
+type benchDrainCmd struct {
+	benchFlags
+	DatabaseURL string        `placeholder:"URL" help:"Migrated database to run on; what is written is deleted at the end. Default: a PostgreSQL of its own."`
+	Gateways    int           `default:"3" help:"How many gateway processes to run, and replace."`
+	Subscribers int           `default:"9000" help:"How many streams to keep open, spread over the gateways. Each takes an open file here and one in its gateway."`
+	Tenants     int           `default:"30" help:"How many tenants the subscribers belong to."`
+	Rate        int           `default:"20" help:"Transactions per second."`
+	DrainWindow time.Duration `default:"20s" help:"Time over which each gateway closes its streams."`
+	Grace       time.Duration `default:"30s" help:"Time in which each gateway must have ended."`
+	Pause       time.Duration `default:"5s" help:"Time between two gateways."`
+}
+
+func (c benchDrainCmd) validate() error {
+	var wrong error
+	add := func(err error) { wrong = errors.Join(wrong, err) }
+	if c.DatabaseURL != "" {
+		add(checkURL("database-url", c.DatabaseURL))
+	}
+	for _, n := range []struct {
+		flag         string
+		value, least int
+	}{{"gateways", c.Gateways, 2}, {"subscribers", c.Subscribers, 1}, {"tenants", c.Tenants, 1}, {"rate", c.Rate, 1}} {
+		if n.value < n.least {
+			add(fmt.Errorf("--%s must be at least %d, not %d", n.flag, n.least, n.value))
+		}
+	}
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"drain-window", c.DrainWindow}, {"pause", c.Pause}} {
+		if d.value < 0 {
+			add(fmt.Errorf("--%s can't be negative: %v", d.flag, d.value))
+		}
+	}
+	if c.Grace <= c.DrainWindow {
+		add(fmt.Errorf("--grace must be longer than --drain-window, which is %v, not %v", c.DrainWindow, c.Grace))
+	}
+	if wrong != nil {
+		return usageError{wrong}
+	}
+	return nil
+}
+
+// Run replaces the gateways and prints the report.
+func (c benchDrainCmd) Run(ctx context.Context, io streams) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program, to run gateways: %w", err)
+	}
+	return c.measure(ctx, io, "drain", func(ctx context.Context, report *bench.Report, progress *bench.Progress) error {
+		err := drain.Run(ctx, drain.Options{
+			Program: program, DatabaseURL: c.DatabaseURL, Gateways: c.Gateways, Subscribers: c.Subscribers, Tenants: c.Tenants, Rate: c.Rate,
+			Window: c.DrainWindow, Grace: c.Grace, Pause: c.Pause,
+		}, report, progress)
+		if err == nil && len(report.Missed()) > 0 {
+			err = errMissed
+		}
+		return err
+	})
+}

@@ -44,6 +44,12 @@ func Open(t testing.TB, url, token string, header ...string) *Stream {
 // Dial is Open that gives an error for an answer other than 200. Headers are names and values in turn.
 func Dial(t testing.TB, url, token string, header ...string) (*Stream, error) {
 	t.Helper()
+	return DialThrough(t, http.DefaultTransport, url, token, header...)
+}
+
+// DialThrough is Dial over a transport of the caller's.
+func DialThrough(t testing.TB, transport http.RoundTripper, url, token string, header ...string) (*Stream, error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -55,7 +61,7 @@ func Dial(t testing.TB, url, token string, header ...string) (*Stream, error) {
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		cancel()
 		return nil, err

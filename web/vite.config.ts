@@ -1,5 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 // `npm run dev` serves the page and passes the API on to a gateway that runs beside it.
 const gateway = process.env.PGFEED_URL ?? 'http://127.0.0.1:8080';
@@ -7,6 +10,15 @@ const gateway = process.env.PGFEED_URL ?? 'http://127.0.0.1:8080';
 export default defineConfig({
   base: '/',
   plugins: [react()],
+  resolve: {
+    // As in tsconfig.json: the packages' own names stand for their sources.
+    alias: [
+      { find: /^@pgfeed\/client$/, replacement: source('lib/realtime/index.ts') },
+      { find: /^@pgfeed\/client\/testing$/, replacement: source('lib/realtime/testing/index.ts') },
+      { find: '@pgfeed/react/pgfeed.css', replacement: source('components/pgfeed.css') },
+      { find: /^@pgfeed\/react$/, replacement: source('components/index.ts') },
+    ],
+  },
   server: {
     proxy: {
       '/api': gateway,
@@ -31,7 +43,7 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['{lib,components,demo}/**/*.test.{ts,tsx}'],
+    include: ['{lib,components,demo,examples}/**/*.test.{ts,tsx}'],
     restoreMocks: true,
   },
 });

@@ -1,10 +1,10 @@
 import * as Popover from '@radix-ui/react-popover';
 import { useRef, useState } from 'react';
-import { ActivityFeed } from './activity-feed';
-import { countText } from './count';
-import { Icon } from './icons';
-import { usePgfeed } from './provider';
-import { useUnseenActivities } from './use-activity-feed';
+import { ActivityFeed } from './activity-feed.js';
+import { countText } from './count.js';
+import { Icon } from './icons.js';
+import { usePgfeed } from './provider.js';
+import { useUnseenActivities } from './use-activity-feed.js';
 
 /**
  * A button that counts the activities that its reader hasn't seen, and opens the feed: in a panel of its own, or with

@@ -2,11 +2,11 @@
 import { act, cleanup, fireEvent, screen, within } from '@testing-library/react';
 import { StrictMode } from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { activity } from '../lib/realtime/testing/scripted-transport';
-import { ActivityBadge } from './activity-badge';
-import { ActivityFeed } from './activity-feed';
-import { TestWorld } from './test-world';
-import { InViewStub } from './testing-in-view';
+import { activity } from '@pgfeed/client/testing';
+import { ActivityBadge } from './activity-badge.js';
+import { ActivityFeed } from './activity-feed.js';
+import { TestWorld } from './test-world.js';
+import { InViewStub } from './testing-in-view.js';
 
 let world: TestWorld;
 

@@ -1,13 +1,13 @@
 import { type FocusEvent, useEffect, useRef, useState } from 'react';
-import { ActivityItem } from './activity-item';
-import { ConnectionNotice } from './connection-notice';
-import { handleFeedKeys } from './feed-keys';
-import { Icon } from './icons';
-import { Older } from './older';
-import { Empty, Failed, Skeleton } from './placeholders';
-import { usePgfeed } from './provider';
-import { useActivityFeed } from './use-activity-feed';
-import { useInView } from './use-in-view';
+import { ActivityItem } from './activity-item.js';
+import { ConnectionNotice } from './connection-notice.js';
+import { handleFeedKeys } from './feed-keys.js';
+import { Icon } from './icons.js';
+import { Older } from './older.js';
+import { Empty, Failed, Skeleton } from './placeholders.js';
+import { usePgfeed } from './provider.js';
+import { useActivityFeed } from './use-activity-feed.js';
+import { useInView } from './use-in-view.js';
 
 /**
  * The tenant's activities, newest on top: history, then live without a gap. What comes while the reader has scrolled

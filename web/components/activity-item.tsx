@@ -1,7 +1,7 @@
 import { memo, useId } from 'react';
-import { Avatar } from './avatar';
-import { RelativeTime } from './relative-time';
-import type { Activity } from './rows';
+import { Avatar } from './avatar.js';
+import { RelativeTime } from './relative-time.js';
+import type { Activity } from './rows.js';
 
 /** One activity. It is rendered again only when it moves within the set. */
 export const ActivityItem = memo(function ActivityItem({

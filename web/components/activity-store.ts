@@ -1,8 +1,8 @@
-import type { RealtimeClient, RestApi, Unsubscribe } from '../lib/realtime';
-import { GaplessLoader, type LoadState, messageOf } from './gapless-loader';
-import { LiveStore } from './live-store';
-import { type Activity, toActivity } from './rows';
-import type { Settings } from './settings';
+import type { RealtimeClient, RestApi, Unsubscribe } from '@pgfeed/client';
+import { GaplessLoader, type LoadState, messageOf } from './gapless-loader.js';
+import { LiveStore } from './live-store.js';
+import { type Activity, toActivity } from './rows.js';
+import type { Settings } from './settings.js';
 
 const PAGE_SIZE = 50;
 // A page that stays open for days shouldn't grow without end; older ones can be loaded again.

@@ -1,4 +1,4 @@
-import type { NotificationType } from './rows';
+import type { NotificationType } from './rows.js';
 
 /**
  * Plays a short sound; resolves to whether it could be heard. Browsers allow it only in a page that was clicked or

@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'react';
-import { Icon } from './icons';
-import type { Messages } from './messages';
-import type { ConnectionStatus } from '../lib/realtime';
-import { usePgfeed } from './provider';
-import { useSecondsUntil, useSettledStatus } from './use-connection-status';
+import { Icon } from './icons.js';
+import type { Messages } from './messages.js';
+import type { ConnectionStatus } from '@pgfeed/client';
+import { usePgfeed } from './provider.js';
+import { useSecondsUntil, useSettledStatus } from './use-connection-status.js';
 
 /**
  * Says in a sentence when updates don't arrive live, announces it once, and announces when they do again. It is in

@@ -1,8 +1,8 @@
 import * as Tooltip from '@radix-ui/react-tooltip';
 import { useState } from 'react';
-import type { ConnectionStatus as Status } from '../lib/realtime';
-import { usePgfeed } from './provider';
-import { useSecondsUntil, useSettledStatus } from './use-connection-status';
+import type { ConnectionStatus as Status } from '@pgfeed/client';
+import { usePgfeed } from './provider.js';
+import { useSecondsUntil, useSettledStatus } from './use-connection-status.js';
 
 /**
  * Says in a word, with a colour and a shape, whether updates arrive live. Its tooltip, on hover, focus and click,

@@ -1,9 +1,9 @@
 // @vitest-environment jsdom
 import { act, cleanup, fireEvent, screen } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConnectionNotice } from './connection-notice';
-import { ConnectionStatus } from './connection-status';
-import { TestWorld } from './test-world';
+import { ConnectionNotice } from './connection-notice.js';
+import { ConnectionStatus } from './connection-status.js';
+import { TestWorld } from './test-world.js';
 
 let world: TestWorld;
 

@@ -1,4 +1,4 @@
-import { ApiError, type RealtimeClient, type Unsubscribe } from '../lib/realtime';
+import { ApiError, type RealtimeClient, type Unsubscribe } from '@pgfeed/client';
 
 /** How far the loading of a list has come. */
 export type LoadState =

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { groupNotifications } from './groups';
-import { toNotification } from './rows';
+import { groupNotifications } from './groups.js';
+import { toNotification } from './rows.js';
 
 const minute = 60_000;
 const start = Date.parse('2026-01-01T12:00:00Z');

@@ -1,4 +1,4 @@
-import type { Notification } from './rows';
+import type { Notification } from './rows.js';
 
 /** One row of a list of notifications: one alone, or several of a kind. */
 export type NotificationRow =

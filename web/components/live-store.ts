@@ -1,5 +1,5 @@
-import { Listeners } from '../lib/realtime/listeners';
-import type { Unsubscribe } from '../lib/realtime';
+import { Listeners } from '@pgfeed/client';
+import type { Unsubscribe } from '@pgfeed/client';
 
 /** A value that can be watched, with work behind it that runs as long as somebody needs it. */
 export abstract class LiveStore<T> {

@@ -1,4 +1,4 @@
-import { type Messages, plural } from './messages';
+import { type Messages, plural } from './messages.js';
 
 const de = (count: number, one: string, other: string) => plural('de', count, { one, other });
 

@@ -1,4 +1,4 @@
-import type { ConnectionState } from '../lib/realtime';
+import type { ConnectionState } from '@pgfeed/client';
 
 /** Every text that the components show or announce, in one language. Functions put numbers in, with its plurals. */
 export interface Messages {

@@ -1,11 +1,11 @@
 import * as Popover from '@radix-ui/react-popover';
 import { useEffect, useRef, useState } from 'react';
-import { countText } from './count';
-import { Icon } from './icons';
-import { NotificationList, type NotificationListProps } from './notification-list';
-import { usePgfeed } from './provider';
-import { UrgentToasts } from './urgent-toasts';
-import { useNotifications, useNotificationSound } from './use-notifications';
+import { countText } from './count.js';
+import { Icon } from './icons.js';
+import { NotificationList, type NotificationListProps } from './notification-list.js';
+import { usePgfeed } from './provider.js';
+import { UrgentToasts } from './urgent-toasts.js';
+import { useNotifications, useNotificationSound } from './use-notifications.js';
 
 /**
  * A bell with the number of unread notifications, and a red dot while some came since the panel was last opened. It

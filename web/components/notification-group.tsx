@@ -1,9 +1,9 @@
 import { useId, useState } from 'react';
-import { Icon } from './icons';
-import { NotificationItem } from './notification-item';
-import { usePgfeed } from './provider';
-import { RelativeTime } from './relative-time';
-import type { Notification } from './rows';
+import { Icon } from './icons.js';
+import { NotificationItem } from './notification-item.js';
+import { usePgfeed } from './provider.js';
+import { RelativeTime } from './relative-time.js';
+import type { Notification } from './rows.js';
 
 /** Several notifications of one category, such as "3 tasks assigned to you", which open on demand. */
 export function NotificationGroup({

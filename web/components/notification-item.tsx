@@ -1,7 +1,7 @@
-import { Icon, type IconName } from './icons';
-import { usePgfeed } from './provider';
-import { RelativeTime } from './relative-time';
-import type { Notification, NotificationType } from './rows';
+import { Icon, type IconName } from './icons.js';
+import { usePgfeed } from './provider.js';
+import { RelativeTime } from './relative-time.js';
+import type { Notification, NotificationType } from './rows.js';
 
 const icons: Record<NotificationType, IconName> = {
   info: 'info',

@@ -1,12 +1,12 @@
-import { Icon } from './icons';
-import { NotificationGroup } from './notification-group';
-import { NotificationItem } from './notification-item';
-import { Older } from './older';
-import { Empty, Failed, Skeleton } from './placeholders';
-import { usePgfeed } from './provider';
-import type { Notification } from './rows';
-import { SoundSwitch } from './sound-switch';
-import { useNotifications } from './use-notifications';
+import { Icon } from './icons.js';
+import { NotificationGroup } from './notification-group.js';
+import { NotificationItem } from './notification-item.js';
+import { Older } from './older.js';
+import { Empty, Failed, Skeleton } from './placeholders.js';
+import { usePgfeed } from './provider.js';
+import type { Notification } from './rows.js';
+import { SoundSwitch } from './sound-switch.js';
+import { useNotifications } from './use-notifications.js';
 
 /** Properties of {@link NotificationList}. */
 export interface NotificationListProps {

@@ -4,14 +4,14 @@ import type {
   RealtimeClient,
   RestApi,
   Unsubscribe,
-} from '../lib/realtime';
-import { Listeners } from '../lib/realtime/listeners';
-import type { OlderState } from './activity-store';
-import { GaplessLoader, type LoadState, messageOf } from './gapless-loader';
-import { LiveStore } from './live-store';
-import { type Notification, type ReadState, toNotification } from './rows';
-import type { Settings } from './settings';
-import { UnreadCount } from './unread-count';
+} from '@pgfeed/client';
+import { Listeners } from '@pgfeed/client';
+import type { OlderState } from './activity-store.js';
+import { GaplessLoader, type LoadState, messageOf } from './gapless-loader.js';
+import { LiveStore } from './live-store.js';
+import { type Notification, type ReadState, toNotification } from './rows.js';
+import type { Settings } from './settings.js';
+import { UnreadCount } from './unread-count.js';
 
 const PAGE_SIZE = 30;
 const MOST_ITEMS = 300;

@@ -1,9 +1,9 @@
 // @vitest-environment jsdom
 import { act, cleanup, fireEvent, screen, within } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { NotificationBell } from './notification-bell';
-import { NotificationList } from './notification-list';
-import { envelope, notification, TestWorld } from './test-world';
+import { NotificationBell } from './notification-bell.js';
+import { NotificationList } from './notification-list.js';
+import { envelope, notification, TestWorld } from './test-world.js';
 
 let world: TestWorld;
 

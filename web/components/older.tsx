@@ -1,5 +1,5 @@
-import type { OlderState } from './activity-store';
-import { useInView } from './use-in-view';
+import type { OlderState } from './activity-store.js';
+import { useInView } from './use-in-view.js';
 
 /** Below a list: loads older entries when it comes into view, or by hand. */
 export function Older({

@@ -1,5 +1,5 @@
-import { Icon, type IconName } from './icons';
-import { usePgfeed } from './provider';
+import { Icon, type IconName } from './icons.js';
+import { usePgfeed } from './provider.js';
 
 /** Grey rows in the shape of what is being loaded. */
 export function Skeleton({ rows }: { rows: number }) {

@@ -1,16 +1,16 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo } from 'react';
-import type { Clock, RealtimeClient, RestApi } from '../lib/realtime';
-import { systemClock } from '../lib/realtime/clock';
-import { ActivityStore } from './activity-store';
-import { createChime, type PlaySound } from './chime';
-import type { Messages } from './messages';
-import { english } from './messages-en';
-import { NotificationStore } from './notification-store';
-import { BrowserSettings, type Settings } from './settings';
-import { SettledStatus } from './settled-status';
-import { SoundStore } from './sound-store';
-import { Ticker } from './ticker';
-import { ToastQueue } from './toast-queue';
+import type { Clock, RealtimeClient, RestApi } from '@pgfeed/client';
+import { systemClock } from '@pgfeed/client';
+import { ActivityStore } from './activity-store.js';
+import { createChime, type PlaySound } from './chime.js';
+import type { Messages } from './messages.js';
+import { english } from './messages-en.js';
+import { NotificationStore } from './notification-store.js';
+import { BrowserSettings, type Settings } from './settings.js';
+import { SettledStatus } from './settled-status.js';
+import { SoundStore } from './sound-store.js';
+import { Ticker } from './ticker.js';
+import { ToastQueue } from './toast-queue.js';
 
 /** What the components and hooks share. */
 export interface Pgfeed {

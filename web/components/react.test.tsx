@@ -4,17 +4,17 @@ import { StrictMode } from 'react';
 import { hydrateRoot } from 'react-dom/client';
 import { renderToString } from 'react-dom/server';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { activity } from '../lib/realtime/testing/scripted-transport';
-import { ActivityBadge } from './activity-badge';
-import { ActivityFeed } from './activity-feed';
-import { ConnectionStatus } from './connection-status';
-import { initialsOf } from './avatar';
-import { countText } from './count';
-import { plural } from './messages';
-import { german } from './messages-de';
-import { NotificationBell } from './notification-bell';
-import { RelativeTime } from './relative-time';
-import { TestWorld } from './test-world';
+import { activity } from '@pgfeed/client/testing';
+import { ActivityBadge } from './activity-badge.js';
+import { ActivityFeed } from './activity-feed.js';
+import { ConnectionStatus } from './connection-status.js';
+import { initialsOf } from './avatar.js';
+import { countText } from './count.js';
+import { plural } from './messages.js';
+import { german } from './messages-de.js';
+import { NotificationBell } from './notification-bell.js';
+import { RelativeTime } from './relative-time.js';
+import { TestWorld } from './test-world.js';
 
 let world: TestWorld;
 

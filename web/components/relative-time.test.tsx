@@ -2,9 +2,9 @@
 import { cleanup, screen } from '@testing-library/react';
 import { Profiler } from 'react';
 import { afterEach, describe, expect, it } from 'vitest';
-import { german } from './messages-de';
-import { RelativeTime, relativeTime } from './relative-time';
-import { TestWorld } from './test-world';
+import { german } from './messages-de.js';
+import { RelativeTime, relativeTime } from './relative-time.js';
+import { TestWorld } from './test-world.js';
 
 afterEach(cleanup);
 

@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { usePgfeed } from './provider';
+import { usePgfeed } from './provider.js';
 
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ['year', 31_536_000],

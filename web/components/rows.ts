@@ -1,4 +1,4 @@
-import type { JsonObject, RealtimeEvent } from '../lib/realtime';
+import type { JsonObject, RealtimeEvent } from '@pgfeed/client';
 
 /** An activity as it is shown. */
 export interface Activity {

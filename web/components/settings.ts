@@ -1,5 +1,5 @@
-import { Listeners } from '../lib/realtime/listeners';
-import type { Unsubscribe } from '../lib/realtime';
+import { Listeners } from '@pgfeed/client';
+import type { Unsubscribe } from '@pgfeed/client';
 
 /** Where small settings are kept. Never throws: what can't be kept is forgotten. */
 export interface Settings {

@@ -1,5 +1,5 @@
-import type { Clock, ConnectionStatus, RealtimeClient, Unsubscribe } from '../lib/realtime';
-import { LiveStore } from './live-store';
+import type { Clock, ConnectionStatus, RealtimeClient, Unsubscribe } from '@pgfeed/client';
+import { LiveStore } from './live-store.js';
 
 // A cut that is mended sooner needs no reader's attention.
 const SETTLE_MS = 2_000;

@@ -1,9 +1,9 @@
-import type { Clock, Unsubscribe } from '../lib/realtime';
-import type { PlaySound } from './chime';
-import { LiveStore } from './live-store';
-import type { NotificationStore } from './notification-store';
-import type { Notification } from './rows';
-import type { Settings } from './settings';
+import type { Clock, Unsubscribe } from '@pgfeed/client';
+import type { PlaySound } from './chime.js';
+import { LiveStore } from './live-store.js';
+import type { NotificationStore } from './notification-store.js';
+import type { Notification } from './rows.js';
+import type { Settings } from './settings.js';
 
 const SOUND = 'sound';
 // Many at once are one sound.

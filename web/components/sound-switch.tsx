@@ -1,5 +1,5 @@
-import { usePgfeed } from './provider';
-import { useNotificationSound } from './use-notifications';
+import { usePgfeed } from './provider.js';
+import { useNotificationSound } from './use-notifications.js';
 
 /** Turns the sound of notifications on and off. Off at first, and kept. */
 export function SoundSwitch({ className = '' }: { className?: string }) {

@@ -1,10 +1,10 @@
 // @vitest-environment jsdom
 import { cleanup, fireEvent, screen } from '@testing-library/react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { ScriptedStream } from '../lib/realtime/testing/scripted-transport';
-import type { NotificationType } from './rows';
-import { SoundSwitch } from './sound-switch';
-import { envelope, notification, TestWorld } from './test-world';
+import type { ScriptedStream } from '@pgfeed/client/testing';
+import type { NotificationType } from './rows.js';
+import { SoundSwitch } from './sound-switch.js';
+import { envelope, notification, TestWorld } from './test-world.js';
 
 let world: TestWorld;
 let stream: ScriptedStream;

@@ -1,15 +1,15 @@
 import { act, render, type RenderResult } from '@testing-library/react';
 import type { ReactNode } from 'react';
-import { RestApi, SSEClient } from '../lib/realtime';
-import { ManualClock, settle } from '../lib/realtime/testing/manual-clock';
+import { RestApi, SSEClient } from '@pgfeed/client';
+import { ManualClock, settle } from '@pgfeed/client/testing';
 import {
   type PendingRequest,
   type ScriptedStream,
   ScriptedTransport,
-} from '../lib/realtime/testing/scripted-transport';
-import { PgfeedProvider, type PgfeedProviderProps } from './provider';
-import type { NotificationType } from './rows';
-import { MemorySettings } from './settings';
+} from '@pgfeed/client/testing';
+import { PgfeedProvider, type PgfeedProviderProps } from './provider.js';
+import type { NotificationType } from './rows.js';
+import { MemorySettings } from './settings.js';
 
 /** A row of "notifications" as the gateway sends it. */
 export function notification(

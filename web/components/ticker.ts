@@ -1,5 +1,5 @@
-import type { Clock, Unsubscribe } from '../lib/realtime';
-import { Listeners } from '../lib/realtime/listeners';
+import type { Clock, Unsubscribe } from '@pgfeed/client';
+import { Listeners } from '@pgfeed/client';
 
 /**
  * One timer for all relative times of a page: what it says changes every `interval` milliseconds, and when a page that

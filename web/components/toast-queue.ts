@@ -1,10 +1,10 @@
-import type { Clock, Unsubscribe } from '../lib/realtime';
-import { LiveStore } from './live-store';
-import type { NotificationStore } from './notification-store';
-import type { Notification } from './rows';
+import type { Clock, Unsubscribe } from '@pgfeed/client';
+import { LiveStore } from './live-store.js';
+import type { NotificationStore } from './notification-store.js';
+import type { Notification } from './rows.js';
 
 /** How long a toast stays, in milliseconds, while nothing holds it. */
-export const TOAST_MS = 5_000;
+const TOAST_MS = 5_000;
 /** More at once would cover the page: what is pushed out is counted, and is in the panel. */
 const MOST_TOASTS = 3;
 // Time to gather what comes in one burst into one announcement.

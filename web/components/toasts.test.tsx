@@ -1,10 +1,10 @@
 // @vitest-environment jsdom
 import { act, cleanup, fireEvent, screen } from '@testing-library/react';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { ScriptedStream } from '../lib/realtime/testing/scripted-transport';
-import type { NotificationType } from './rows';
-import { envelope, notification, TestWorld } from './test-world';
-import { UrgentToasts } from './urgent-toasts';
+import type { ScriptedStream } from '@pgfeed/client/testing';
+import type { NotificationType } from './rows.js';
+import { envelope, notification, TestWorld } from './test-world.js';
+import { UrgentToasts } from './urgent-toasts.js';
 
 let world: TestWorld;
 let stream: ScriptedStream;

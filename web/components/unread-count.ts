@@ -1,4 +1,4 @@
-import type { Clock, RestApi, Unsubscribe } from '../lib/realtime';
+import type { Clock, RestApi, Unsubscribe } from '@pgfeed/client';
 
 // A burst of events needs a count now and then, not one for each.
 const PAUSE_MS = 250;

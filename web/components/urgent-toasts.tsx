@@ -1,10 +1,10 @@
 import { type FocusEvent, type KeyboardEvent, useEffect, useRef } from 'react';
-import { Icon } from './icons';
-import { TypeIcon } from './notification-item';
-import { usePgfeed } from './provider';
-import { RelativeTime } from './relative-time';
-import type { Notification } from './rows';
-import { useUrgentToasts } from './use-notifications';
+import { Icon } from './icons.js';
+import { TypeIcon } from './notification-item.js';
+import { usePgfeed } from './provider.js';
+import { RelativeTime } from './relative-time.js';
+import type { Notification } from './rows.js';
+import { useUrgentToasts } from './use-notifications.js';
 
 const KEY = 'F8';
 

@@ -1,8 +1,8 @@
 import { useCallback, useState } from 'react';
-import type { ActivitySnapshot } from './activity-store';
-import { usePgfeed } from './provider';
-import type { Activity } from './rows';
-import { useLiveStore } from './use-live-store';
+import type { ActivitySnapshot } from './activity-store.js';
+import { usePgfeed } from './provider.js';
+import type { Activity } from './rows.js';
+import { useLiveStore } from './use-live-store.js';
 
 /** A live list of activities that doesn't move under its reader. */
 export interface ActivityFeedState extends Omit<ActivitySnapshot, 'items'> {

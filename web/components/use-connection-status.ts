@@ -1,7 +1,7 @@
 import { useCallback, useSyncExternalStore } from 'react';
-import type { ConnectionStatus } from '../lib/realtime';
-import { usePgfeed } from './provider';
-import { useLiveStore } from './use-live-store';
+import type { ConnectionStatus } from '@pgfeed/client';
+import { usePgfeed } from './provider.js';
+import { useLiveStore } from './use-live-store.js';
 
 const beforeStart: ConnectionStatus = { state: 'closed' };
 

@@ -1,10 +1,10 @@
 import { useMemo } from 'react';
-import { DEFAULT_GROUP_WINDOW, groupNotifications, type NotificationRow } from './groups';
-import type { NotificationSnapshot } from './notification-store';
-import { usePgfeed } from './provider';
-import type { SoundSnapshot } from './sound-store';
-import type { ToastHold, ToastSnapshot } from './toast-queue';
-import { useLiveStore } from './use-live-store';
+import { DEFAULT_GROUP_WINDOW, groupNotifications, type NotificationRow } from './groups.js';
+import type { NotificationSnapshot } from './notification-store.js';
+import { usePgfeed } from './provider.js';
+import type { SoundSnapshot } from './sound-store.js';
+import type { ToastHold, ToastSnapshot } from './toast-queue.js';
+import { useLiveStore } from './use-live-store.js';
 
 /** A live list of the user's notifications, and what can be done with them. */
 export interface NotificationsState extends NotificationSnapshot {

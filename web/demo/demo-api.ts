@@ -1,7 +1,7 @@
-import type { NotificationType } from '../components';
-import { decodeJson, isObject, toId } from '../lib/realtime/events';
-import type { JsonObject } from '../lib/realtime';
-import type { Session } from './session';
+import type { NotificationType } from '@pgfeed/react';
+import { decodeJson, isObject, toId } from '../lib/realtime/events.js';
+import type { JsonObject } from '@pgfeed/client';
+import type { Session } from './session.js';
 
 /** A tenant of the demo, and who can log in to it with a click. */
 export interface DemoTenant {

@@ -1,8 +1,8 @@
 import { useState } from 'react';
-import { type NotificationType, usePgfeed } from '../components';
-import { insertActivity, insertNotification } from './demo-api';
-import type { Fault, FaultyNetwork } from './faults';
-import { Stats } from './stats';
+import { type NotificationType, usePgfeed } from '@pgfeed/react';
+import { insertActivity, insertNotification } from './demo-api.js';
+import type { Fault, FaultyNetwork } from './faults.js';
+import { Stats } from './stats.js';
 
 const TASKS = ['Review the budget', 'Write the release notes', 'Call the customer back'];
 let made = 0;

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { english, german, type Messages } from '../components';
+import { english, german, type Messages } from '@pgfeed/react';
 
 const schemes = { system: 'light dark', light: 'light', dark: 'dark' } as const;
 type Scheme = keyof typeof schemes;

@@ -1,4 +1,4 @@
-import type { Fetch } from '../lib/realtime';
+import type { Fetch } from '@pgfeed/client';
 
 /** What can be made to fail, to see what the page makes of it. */
 export type Fault = 'none' | 'stream' | 'silence' | 'writes' | 'everything';

@@ -1,5 +1,5 @@
 import { type SubmitEvent, useId, useState } from 'react';
-import { insertActivity } from './demo-api';
+import { insertActivity } from './demo-api.js';
 
 /** Inserts an activity of one's own. It isn't put into the feed here: it comes back through the database. */
 export function InsertForm({ token }: { token: string }) {

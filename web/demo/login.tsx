@@ -1,6 +1,6 @@
 import { type SubmitEvent, useState } from 'react';
-import { type DemoTenant, logIn } from './demo-api';
-import type { Session } from './session';
+import { type DemoTenant, logIn } from './demo-api.js';
+import type { Session } from './session.js';
 
 /** What is known about the demo's tenants: `null` means that this isn't a demo. */
 export type Tenants = 'loading' | 'unreachable' | readonly DemoTenant[] | null;

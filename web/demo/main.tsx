@@ -1,11 +1,11 @@
 import { StrictMode, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import '../components/pgfeed.css';
+import '@pgfeed/react/pgfeed.css';
 import './page.css';
-import { listTenants } from './demo-api';
-import { DisplaySettings, useDisplay } from './display';
-import type { Tenants } from './login';
-import { Panel } from './panel';
+import { listTenants } from './demo-api.js';
+import { DisplaySettings, useDisplay } from './display.js';
+import type { Tenants } from './login.js';
+import { Panel } from './panel.js';
 
 function Page() {
   const [tenants, setTenants] = useState<Tenants>('loading');

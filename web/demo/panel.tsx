@@ -7,13 +7,13 @@ import {
   NotificationBell,
   PgfeedProvider,
   useConnectionStatus,
-} from '../components';
-import { RestApi, SharedClient } from '../lib/realtime';
-import { DeveloperPanel } from './developer-panel';
-import { FaultyNetwork } from './faults';
-import { InsertForm } from './insert-form';
-import { Login, type Tenants } from './login';
-import { type Session, useSession } from './session';
+} from '@pgfeed/react';
+import { RestApi, SharedClient } from '@pgfeed/client';
+import { DeveloperPanel } from './developer-panel.js';
+import { FaultyNetwork } from './faults.js';
+import { InsertForm } from './insert-form.js';
+import { Login, type Tenants } from './login.js';
+import { type Session, useSession } from './session.js';
 
 /** One of the page's two halves, with a login and a connection of its own. */
 export function Panel({

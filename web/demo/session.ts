@@ -1,5 +1,5 @@
 import { useCallback, useState } from 'react';
-import { isObject } from '../lib/realtime/events';
+import { isObject } from '../lib/realtime/events.js';
 
 /** Who a panel is logged in as. A token that was pasted in comes without the names. */
 export interface Session {

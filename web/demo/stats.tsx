@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { useConnectionStatus, usePgfeed } from '../components';
+import { useConnectionStatus, usePgfeed } from '@pgfeed/react';
 
 const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
 const count = new Intl.NumberFormat('en');

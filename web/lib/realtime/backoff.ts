@@ -1,4 +1,4 @@
-import type { Clock } from './clock';
+import type { Clock } from './clock.js';
 
 const STEPS_MS = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000] as const;
 

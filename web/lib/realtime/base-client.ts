@@ -8,11 +8,11 @@ import type {
   RealtimeEvent,
   ResetReason,
   Unsubscribe,
-} from './client';
-import type { Clock } from './clock';
-import { Listeners } from './listeners';
-import { SeenIds } from './seen';
-import { StatsRecorder } from './stats';
+} from './client.js';
+import type { Clock } from './clock.js';
+import { Listeners } from './listeners.js';
+import { SeenIds } from './seen.js';
+import { StatsRecorder } from './stats.js';
 
 type AnyListener = (event: RealtimeEvent) => void;
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, it } from 'vitest';
-import type { RealtimeClient } from './client';
-import type { ClientOptions } from './options';
-import { PollingClient } from './polling-client';
-import { SharedClient, type SharedClientOptions } from './shared-client';
-import { SSEClient } from './sse-client';
+import type { RealtimeClient } from './client.js';
+import type { ClientOptions } from './options.js';
+import { PollingClient } from './polling-client.js';
+import { SharedClient, type SharedClientOptions } from './shared-client.js';
+import { SSEClient } from './sse-client.js';
 import {
   conformance,
   type ConformanceSubject,
@@ -13,7 +13,7 @@ import {
   type FakeTab,
   ManualClock,
   ManualPage,
-} from './testing';
+} from './testing/index.js';
 
 let clock: ManualClock;
 let stops: (() => void)[];

@@ -1,4 +1,4 @@
-import type { TabLocks } from './tabs';
+import type { TabLocks } from './tabs.js';
 
 /** Whom an election tells. */
 export interface ElectionHandlers {

@@ -1,4 +1,4 @@
-import type { Identity, JsonObject, RealtimeEvent, ResetReason } from './client';
+import type { Identity, JsonObject, RealtimeEvent, ResetReason } from './client.js';
 
 /** Whether a decoded JSON value is an object. */
 export function isObject(value: unknown): value is JsonObject {

@@ -15,19 +15,23 @@ export type {
   RealtimeEvent,
   ResetReason,
   Unsubscribe,
-} from './client';
-export type { Clock } from './clock';
-export type { Access, Fetch, GetToken } from './request';
+} from './client.js';
+export { backoffMs } from './backoff.js';
+export { BaseClient } from './base-client.js';
+export { systemClock, type Clock } from './clock.js';
+export { decodeJson, isObject, toEvent, toIdentity, toResetReason } from './events.js';
+export { Listeners } from './listeners.js';
+export type { Access, Fetch, GetToken } from './request.js';
 export {
   ApiError,
   RestApi,
   type ActivityPage,
   type NotificationPage,
   type PageOptions,
-} from './rest';
-export type { ClientOptions, Topic } from './options';
-export type { Page, PageSignal } from './page';
-export { PollingClient } from './polling-client';
-export { SharedClient, type SharedClientOptions } from './shared-client';
-export { SSEClient } from './sse-client';
-export type { TabChannel, TabLocks, Tabs } from './tabs';
+} from './rest.js';
+export type { ClientOptions, Topic } from './options.js';
+export type { Page, PageSignal } from './page.js';
+export { PollingClient } from './polling-client.js';
+export { SharedClient, type SharedClientOptions } from './shared-client.js';
+export { SSEClient } from './sse-client.js';
+export type { TabChannel, TabLocks, Tabs } from './tabs.js';

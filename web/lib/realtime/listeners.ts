@@ -1,4 +1,4 @@
-import type { Unsubscribe } from './client';
+import type { Unsubscribe } from './client.js';
 
 /** Functions that want to be called; one that throws doesn't keep the others from it. */
 export class Listeners<T> {

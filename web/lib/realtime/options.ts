@@ -1,7 +1,7 @@
-import type { RealtimeEvent } from './client';
-import type { Clock } from './clock';
-import type { Page } from './page';
-import type { Access } from './request';
+import type { RealtimeEvent } from './client.js';
+import type { Clock } from './clock.js';
+import type { Page } from './page.js';
+import type { Access } from './request.js';
 
 /** What the server can be asked to send. */
 export type Topic = RealtimeEvent['type'];

@@ -1,4 +1,4 @@
-import type { Unsubscribe } from './client';
+import type { Unsubscribe } from './client.js';
 
 /**
  * What happens to the page that a client lives in.

@@ -1,9 +1,9 @@
-import { retryAfterMs } from './backoff';
-import type { Identity, RealtimeEvent, ResetReason } from './client';
-import type { Clock } from './clock';
-import { decodeJson, isObject, toEvents, toIdentity, toResetReason } from './events';
-import { type Access, send, untilAborted } from './request';
-import { isBadCursor } from './sse-stream';
+import { retryAfterMs } from './backoff.js';
+import type { Identity, RealtimeEvent, ResetReason } from './client.js';
+import type { Clock } from './clock.js';
+import { decodeJson, isObject, toEvents, toIdentity, toResetReason } from './events.js';
+import { type Access, send, untilAborted } from './request.js';
+import { isBadCursor } from './sse-stream.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 

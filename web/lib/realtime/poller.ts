@@ -1,6 +1,6 @@
-import type { Clock } from './clock';
-import { poll, type PollResult } from './poll';
-import type { Access } from './request';
+import type { Clock } from './clock.js';
+import { poll, type PollResult } from './poll.js';
+import type { Access } from './request.js';
 
 /** What a poller asks for, and whom it tells. */
 export interface PollerOptions {

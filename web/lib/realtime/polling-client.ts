@@ -1,6 +1,6 @@
-import { backoffMs } from './backoff';
-import type { PageSignal } from './page';
-import { ServerClient } from './server-client';
+import { backoffMs } from './backoff.js';
+import type { PageSignal } from './page.js';
+import { ServerClient } from './server-client.js';
 
 const POLL_EVERY_MS = 30_000;
 const FAILURES_BEFORE_OFFLINE = 3;

@@ -1,6 +1,6 @@
-import type { JsonObject, RealtimeEvent } from './client';
-import { decodeJson, isObject, toEvents, toId } from './events';
-import { type Access, send } from './request';
+import type { JsonObject, RealtimeEvent } from './client.js';
+import { decodeJson, isObject, toEvents, toId } from './events.js';
+import { type Access, send } from './request.js';
 
 /** One page of history, newest first. */
 export interface ActivityPage {

@@ -1,10 +1,10 @@
-import { BaseClient } from './base-client';
-import type { ConnectOptions, Identity, Unsubscribe } from './client';
-import { type Clock, systemClock } from './clock';
-import type { ClientOptions, Topic } from './options';
-import { browserPage, type Page, type PageSignal } from './page';
-import type { PollPage, PollResult } from './poll';
-import { Poller } from './poller';
+import { BaseClient } from './base-client.js';
+import type { ConnectOptions, Identity, Unsubscribe } from './client.js';
+import { type Clock, systemClock } from './clock.js';
+import type { ClientOptions, Topic } from './options.js';
+import { browserPage, type Page, type PageSignal } from './page.js';
+import type { PollPage, PollResult } from './poll.js';
+import { Poller } from './poller.js';
 
 /** What the clients that speak to a server themselves have in common: start and stop, the page, who we are, polls. */
 export abstract class ServerClient extends BaseClient {

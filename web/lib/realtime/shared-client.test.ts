@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ResetReason } from './client';
-import { SharedClient, type SharedClientOptions } from './shared-client';
-import { activity, FakeBrowser, FakeGateway, type FakeTab, ManualClock } from './testing';
+import type { ResetReason } from './client.js';
+import { SharedClient, type SharedClientOptions } from './shared-client.js';
+import { activity, FakeBrowser, FakeGateway, type FakeTab, ManualClock } from './testing/index.js';
 
 /** A tab with its client, and what it was given. */
 interface Opened {

@@ -1,12 +1,12 @@
-import { backoffMs } from './backoff';
-import type { ConnectionStats, RealtimeClient, RealtimeEvent } from './client';
-import type { ClientOptions } from './options';
-import type { Page, PageSignal } from './page';
-import type { PollPage } from './poll';
-import { ServerClient } from './server-client';
-import { SSEClient } from './sse-client';
-import { type LeaderWord, TabGroup } from './tab-group';
-import { browserTabs, type Tabs } from './tabs';
+import { backoffMs } from './backoff.js';
+import type { ConnectionStats, RealtimeClient, RealtimeEvent } from './client.js';
+import type { ClientOptions } from './options.js';
+import type { Page, PageSignal } from './page.js';
+import type { PollPage } from './poll.js';
+import { ServerClient } from './server-client.js';
+import { SSEClient } from './sse-client.js';
+import { type LeaderWord, TabGroup } from './tab-group.js';
+import { browserTabs, type Tabs } from './tabs.js';
 
 const FAILURES_BEFORE_OFFLINE = 3;
 /** What a tab that is still catching up puts by; if it's more, the reader reloads. */

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ConnectionState, RealtimeClient, ResetReason } from './client';
-import type { ClientOptions } from './options';
-import { SSEClient } from './sse-client';
-import { ManualClock, settle } from './testing/manual-clock';
-import { activity, type ScriptedStream, ScriptedTransport } from './testing/scripted-transport';
+import type { ConnectionState, RealtimeClient, ResetReason } from './client.js';
+import type { ClientOptions } from './options.js';
+import { SSEClient } from './sse-client.js';
+import { ManualClock, settle } from './testing/manual-clock.js';
+import { activity, type ScriptedStream, ScriptedTransport } from './testing/scripted-transport.js';
 
 let clock: ManualClock;
 let transport: ScriptedTransport;

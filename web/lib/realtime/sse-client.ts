@@ -1,8 +1,8 @@
-import { backoffMs } from './backoff';
-import type { ConnectionNotice, Identity, Unsubscribe } from './client';
-import type { PageSignal } from './page';
-import { ServerClient } from './server-client';
-import { readStream, type StreamEnd } from './sse-stream';
+import { backoffMs } from './backoff.js';
+import type { ConnectionNotice, Identity, Unsubscribe } from './client.js';
+import type { PageSignal } from './page.js';
+import { ServerClient } from './server-client.js';
+import { readStream, type StreamEnd } from './sse-stream.js';
 
 const STABLE_AFTER_MS = 10_000;
 /** Proxies that buffer answer 200 and then nothing: without `hello` by then the attempt has failed. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SSEParser, type ServerSentEvent } from './sse-parser';
+import { SSEParser, type ServerSentEvent } from './sse-parser.js';
 
 function parse(...chunks: string[]): { events: ServerSentEvent[]; retries: number[] } {
   const events: ServerSentEvent[] = [];

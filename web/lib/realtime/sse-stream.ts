@@ -1,9 +1,9 @@
-import { retryAfterMs } from './backoff';
-import type { Identity, RealtimeEvent, ResetReason } from './client';
-import type { Clock } from './clock';
-import { decodeJson, isObject, toEvent, toId, toIdentity, toResetReason } from './events';
-import { type Access, send, untilAborted } from './request';
-import { SSEParser, type ServerSentEvent } from './sse-parser';
+import { retryAfterMs } from './backoff.js';
+import type { Identity, RealtimeEvent, ResetReason } from './client.js';
+import type { Clock } from './clock.js';
+import { decodeJson, isObject, toEvent, toId, toIdentity, toResetReason } from './events.js';
+import { type Access, send, untilAborted } from './request.js';
+import { SSEParser, type ServerSentEvent } from './sse-parser.js';
 
 /** How a stream came to its end. */
 export type StreamEnd =
@@ -16,7 +16,7 @@ export type StreamEnd =
   | { readonly kind: 'lost' };
 
 /** What a stream reports while it lasts. */
-export interface StreamHandlers {
+interface StreamHandlers {
   /** Something was received, be it a comment. */
   onBytes(): void;
   onHello(identity: Identity): void;

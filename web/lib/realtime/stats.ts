@@ -1,5 +1,5 @@
-import type { ConnectionStats, ConnectionStatus } from './client';
-import type { Clock } from './clock';
+import type { ConnectionStats, ConnectionStatus } from './client.js';
+import type { Clock } from './clock.js';
 
 /** Counts how a client fares. Connections and times are read off the status, so that every kind of client counts alike. */
 export class StatsRecorder {

@@ -1,7 +1,7 @@
-import type { ConnectionStatus, RealtimeEvent, ResetReason, Unsubscribe } from './client';
-import type { Clock } from './clock';
-import { Election } from './election';
-import type { TabChannel, Tabs } from './tabs';
+import type { ConnectionStatus, RealtimeEvent, ResetReason, Unsubscribe } from './client.js';
+import type { Clock } from './clock.js';
+import { Election } from './election.js';
+import type { TabChannel, Tabs } from './tabs.js';
 
 /** How often a tab asks for a sign of life, when somebody looks at it and when nobody does. */
 const ASK_EVERY_MS = 3_000;

@@ -4,8 +4,8 @@ import type {
   RealtimeClient,
   RealtimeEvent,
   ResetReason,
-} from '../client';
-import { activity, notification } from './scripted-transport';
+} from '../client.js';
+import { activity, notification } from './scripted-transport.js';
 
 /** A client under test, and the server at its other end. */
 export interface ConformanceSubject {

@@ -1,7 +1,7 @@
-import type { Clock } from '../clock';
-import type { Fetch } from '../request';
-import type { TabChannel, TabLocks, Tabs } from '../tabs';
-import { ManualPage } from './manual-page';
+import type { Clock } from '../clock.js';
+import type { Fetch } from '../request.js';
+import type { TabChannel, TabLocks, Tabs } from '../tabs.js';
+import { ManualPage } from './manual-page.js';
 
 /** A lock that a tab wants, waits for or has. */
 interface LockRequest {

@@ -1,12 +1,12 @@
-import { BaseClient } from '../base-client';
+import { BaseClient } from '../base-client.js';
 import type {
   ConnectionStatus,
   ConnectOptions,
   Identity,
   RealtimeEvent,
   ResetReason,
-} from '../client';
-import { type Clock, systemClock } from '../clock';
+} from '../client.js';
+import { type Clock, systemClock } from '../clock.js';
 
 /**
  * A {@link RealtimeClient} without a server, for tests of applications: `connect` makes it live, and what happens next

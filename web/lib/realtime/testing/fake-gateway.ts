@@ -1,6 +1,6 @@
-import type { Identity, RealtimeEvent, ResetReason } from '../client';
-import type { Fetch } from '../request';
-import { ScriptedStream } from './scripted-transport';
+import type { Identity, RealtimeEvent, ResetReason } from '../client.js';
+import type { Fetch } from '../request.js';
+import { ScriptedStream } from './scripted-transport.js';
 
 interface OpenStream {
   readonly stream: ScriptedStream;

@@ -1,5 +1,5 @@
-import type { Unsubscribe } from '../client';
-import type { Page, PageSignal } from '../page';
+import type { Unsubscribe } from '../client.js';
+import type { Page, PageSignal } from '../page.js';
 
 /** A page to which only that happens what a test says. */
 export class ManualPage implements Page {

@@ -1,5 +1,5 @@
-import type { ActivityEvent, NotificationEvent } from '../client';
-import type { Fetch } from '../request';
+import type { ActivityEvent, NotificationEvent } from '../client.js';
+import type { Fetch } from '../request.js';
 
 /** A request that the client made, waiting for the test to answer it. */
 export class PendingRequest {

@@ -77,6 +77,9 @@ func (s *Subscriber) serve(w Writer) {
 	}
 	s.lane.remove(s)
 	l := f.lane(w)
+	if len(l.subscribers) == 0 { // what came meanwhile was nobody's here
+		l.begun, l.done = f.ring.end, f.ring.end
+	}
 	l.add(s)
 	if s.hasNext() {
 		l.visit(s)

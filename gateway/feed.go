@@ -196,7 +196,7 @@ func (f *feed) cursorText(base Position) string {
 func (f *feed) positionText(from *Snapshot) string {
 	at := f.hub.position()
 	if from != nil && !at.Snapshot.Covers(*from) {
-		return f.cursorText(Position{at.Epoch, *from})
+		return f.cursorText(Position{Epoch: at.Epoch, Snapshot: *from})
 	}
 	return f.cursorText(*at)
 }
@@ -212,7 +212,7 @@ func (f *feed) advance(to Snapshot) {
 }
 
 // reset tells everyone that what they have may not be what there is. What a replay held back is of the other history too.
-func (f *feed) reset(now Position) (subscribers int) {
+func (f *feed) reset(now Position, reason ResetReason) (subscribers int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ahead = nil
@@ -223,6 +223,6 @@ func (f *feed) reset(now Position) (subscribers int) {
 			s.overtaken, s.pos = true, f.ring.end
 		}
 	})
-	f.push(Message{Name: MessageReset, Data: reasonData(ResetEpoch), Cursor: now.Cursor().String()}, entry{})
+	f.push(Message{Name: MessageReset, Data: reasonData(reason), Cursor: now.Cursor().String()}, entry{})
 	return subscribers
 }

@@ -211,6 +211,8 @@ func Resume(text string, now Position) (Cursor, ResetReason) {
 		return Cursor{}, ResetEpoch
 	case !now.Snapshot.Covers(c.Snapshot), c.Replay != nil && !now.Snapshot.Covers(c.Replay.To):
 		return Cursor{}, ResetInvalid // from a future that this log hasn't had
+	case now.Kept.Lacks(c):
+		return Cursor{}, ResetExpired
 	}
 	return c, ""
 }

@@ -1,12 +1,21 @@
 package gateway
 
-import "context"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
-// Position is a snapshot of the log with the epoch that it belongs to.
+// Position is a snapshot of the log with the epoch that it belongs to, and what was known of the log then.
 type Position struct {
 	Epoch    int64
 	Snapshot Snapshot
+	Kept     Kept
+	Busy     time.Duration // for how much longer hints are off; 0: they are on
 }
+
+// ErrExpired says that something is no longer kept that came after a cursor.
+var ErrExpired = errors.New("what came after the cursor is no longer kept")
 
 // Cursor is the cursor of a client that has been sent all that the position can see.
 func (p Position) Cursor() Cursor { return Cursor{Epoch: p.Epoch, Snapshot: p.Snapshot} }
@@ -31,7 +40,8 @@ type Reader struct {
 // Log is the truth: the table of committed events.
 type Log interface {
 	// Read calls begin once with the position that the rows were read at, then each for every event in order of sequence
-	// numbers, from one statement. An error of begin or each ends the reading and is returned.
+	// numbers, from one statement. An error of begin or each ends the reading and is returned. ErrExpired comes instead of
+	// begin, where events that the query would give are gone.
 	Read(ctx context.Context, q Query, begin func(Position) error, each func(Event) error) error
 	// Position is the position of the log now.
 	Position(ctx context.Context) (Position, error)

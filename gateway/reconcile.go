@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -95,7 +96,7 @@ func (h *Hub) reconcile(ctx context.Context) error {
 	err := h.source.Read(ctx, Query{Since: at.Cursor()}, func(p Position) error {
 		read = p
 		if p.Epoch != at.Epoch {
-			h.resetAll(p)
+			h.resetAll(p, ResetEpoch)
 			return errEpoch
 		}
 		return nil
@@ -112,6 +113,13 @@ func (h *Hub) reconcile(ctx context.Context) error {
 	})
 	if err == errEpoch { //nolint:errorlint // it is passed through as it is
 		return nil
+	}
+	if errors.Is(err, ErrExpired) {
+		now, err := h.source.Position(ctx)
+		if err == nil {
+			h.resetAll(now, ResetExpired)
+		}
+		return err
 	}
 	if err != nil {
 		return err
@@ -163,15 +171,16 @@ func (h *Hub) trim() {
 	}
 }
 
-// resetAll goes over to another history: every subscriber is told that what it has may not be what there is.
-func (h *Hub) resetAll(now Position) {
+// resetAll goes over to another history, or past what is no longer kept: every subscriber is told that what it has may not be
+// what there is.
+func (h *Hub) resetAll(now Position, reason ResetReason) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.log.Warn("the database is another one than before: subscribers reload", "epoch", now.Epoch)
+	h.log.Warn("events may be missing: subscribers reload", "reason", reason, "epoch", now.Epoch)
 	h.at.Store(&now)
 	for _, f := range h.feeds {
-		for range f.reset(now) {
-			h.counters.reset(ResetEpoch)
+		for range f.reset(now, reason) {
+			h.counters.reset(reason)
 		}
 	}
 }

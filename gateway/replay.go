@@ -82,6 +82,17 @@ func (s *Subscriber) Replay(ctx context.Context, emit func(frames []byte, events
 			if err := emit(frame, 0); err != nil {
 				return err
 			}
+		case errors.Is(err, ErrExpired):
+			now, err := h.source.Position(ctx)
+			if err != nil {
+				return err
+			}
+			p.to = &now
+			h.counters.reset(ResetExpired)
+			frame := AppendFrame(nil, Message{Name: MessageReset, Data: reasonData(ResetExpired), Cursor: now.Cursor().String()})
+			if err := emit(frame, 0); err != nil {
+				return err
+			}
 		case err != nil:
 			return err
 		case !whole:

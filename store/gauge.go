@@ -42,7 +42,7 @@ select pg_notification_queue_usage(),
        (select case when pg_has_role('pg_read_all_stats', 'usage')
                     then coalesce(extract(epoch from clock_timestamp() - min(xact_start)), 0)::float8 end
           from pg_stat_activity where datname = current_database() and backend_xid is not null),
-       (select busy_until > clock_timestamp() from pgfeed.state)`
+       coalesce(pg_sequence_last_value('pgfeed.busy') > date_part('epoch', clock_timestamp()) * 1000, false)`
 
 // Read gives the figures; they are up to ten seconds old. It waits no longer than two seconds for the database.
 func (g *Gauge) Read() Reading {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,20 +27,29 @@ var _ gateway.Log = (*Log)(nil)
 // NewLog makes a log over a pool that the caller closes.
 func NewLog(pool *pgxpool.Pool) *Log { return &Log{pool: pool} }
 
-// head is what every statement returns beside its rows: the snapshot that they were read with. There is no epoch where the
-// server has recovered from a crash since it was last checked.
-const head = `(select pg_current_snapshot()::text as snapshot, pg_postmaster_start_time() as boot,
-	case when pgfeed.recovered() then 0 else epoch end as epoch from pgfeed.state) s`
+// head is what every statement returns beside its rows: the snapshot that they were read with, and what is known of the log at
+// that moment; parseHead takes it apart. There is no epoch where check_epoch has something to do first: the server has
+// recovered from a crash, or somebody is just emptying a slot, which this snapshot doesn't know of. Functions and sequences
+// are read after the locks on the log were taken, so a slot that was emptied before shows.
+const head = `(select array[
+	pg_current_snapshot()::text,
+	(extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text,
+	(case when pgfeed.recovered() or emptied <> pg_sequence_last_value('pgfeed.emptied') then 0 else epoch end)::text,
+	coalesce(pg_sequence_last_value('pgfeed.busy') - (date_part('epoch', clock_timestamp()) * 1000)::bigint, 0)::text,
+	coalesce((extract(epoch from kept_boot) * 1000000)::bigint, 0)::text,
+	coalesce(kept_xid::text, '0'),
+	array_to_string(kept_open, ',')] as head from pgfeed.state) s`
 
 const inGaps = `exists (select from unnest($14::xid8[], $15::xid8[]) g (first, last) where xid between first and last)`
 
-const eventColumns = `seq, xid, boot, tenant, recipient, topic, event, data, at`
+const eventColumns = `seq, xid, boot, tenant, recipient, event, data, at`
+
+const selected = `select s.head, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at`
 
 // readSQL asks for disjoint sets: transactions that were open at the cursor, by name or, where they were many, by ranges;
 // those given an xid after it, and those of a later server start. Index events_xid serves all but the last, which costs
 // nothing unless the server was restarted.
-const readSQL = `
-select s.snapshot, s.boot, s.epoch, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.topic, e.event, e.data, e.at
+const readSQL = selected + `
   from ` + head + `
   left join (
     select * from (
@@ -57,7 +65,7 @@ select s.snapshot, s.boot, s.epoch, e.seq, e.xid, e.boot, e.tenant, e.recipient,
     ) e
     where seq > $4
       and seq <> all ($5::bigint[])
-      and ($6::text is null or tenant = $6 and topic = any ($7::text[]) and (recipient is null or recipient = $8 or $13))
+      and ($6::text is null or tenant = $6 and split_part(event, ':', 1) = any ($7::text[]) and (recipient is null or recipient = $8 or $13))
       and ($9::text is null or seq > $10 or boot > $11 or not pg_visible_in_snapshot(xid, $9::pg_snapshot)
            or exists (select from unnest($16::xid8[], $17::xid8[]) g (first, last) where xid between first and last))
     order by seq
@@ -89,16 +97,29 @@ func (l *Log) Read(
 	if q.Limit > 0 {
 		limit = int64(q.Limit)
 	}
-	return l.query(ctx, begin, each, readSQL, notNil(c.Snapshot.Xip), c.Snapshot.Xmax, time.UnixMicro(c.Snapshot.Boot),
+	check := func(p gateway.Position) error {
+		if p.Epoch == c.Epoch && p.Kept.Lacks(c) {
+			return gateway.ErrExpired
+		}
+		return begin(p)
+	}
+	return l.query(ctx, check, each, readSQL, notNil(c.Snapshot.Xip), c.Snapshot.Xmax, time.UnixMicro(c.Snapshot.Boot),
 		q.After, notNil(c.Ahead), tenant, topics, user, to, through, toBoot, limit, operator, first, last, toFirst, toLast)
+}
+
+// ExtendBusy keeps hints off for that long from now, at most a minute. Any number of gateways may call it.
+func (l *Log) ExtendBusy(ctx context.Context, lease time.Duration) error {
+	if _, err := l.pool.Exec(ctx, `select pgfeed.extend_busy($1)`, lease); err != nil {
+		return fmt.Errorf("keep hints off: %w", err)
+	}
+	return nil
 }
 
 // Position implements gateway.Log.
 func (l *Log) Position(ctx context.Context) (gateway.Position, error) {
 	var at gateway.Position
 	err := l.query(ctx, func(p gateway.Position) error { at = p; return nil }, nil,
-		`select s.snapshot, s.boot, s.epoch, null::bigint, null::xid8, null::timestamptz, null, null, null, null, null::json,
-		        null::timestamptz from `+head)
+		`select s.head, null::bigint, null::xid8, null::timestamptz, null, null, null, null::json, null::timestamptz from `+head)
 	return at, err
 }
 
@@ -110,12 +131,11 @@ func (l *Log) Newest(ctx context.Context, r gateway.Reader, before int64, limit 
 	var events []gateway.Event
 	var at gateway.Position
 	err := l.query(ctx, func(p gateway.Position) error { at = p; return nil },
-		func(e gateway.Event) error { events = append(events, e); return nil }, `
-select s.snapshot, s.boot, s.epoch, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.topic, e.event, e.data, e.at
+		func(e gateway.Event) error { events = append(events, e); return nil }, selected+`
   from `+head+`
   left join (
     select `+eventColumns+` from pgfeed.events -- index events_tenant
-     where tenant = $1 and seq < $2 and topic = any ($3::text[]) and (recipient is null or recipient = $4)
+     where tenant = $1 and seq < $2 and split_part(event, ':', 1) = any ($3::text[]) and (recipient is null or recipient = $4)
      order by seq desc limit $5
   ) e on true
  order by e.seq desc`, r.Tenant, before, r.Topics, r.User, limit)
@@ -170,26 +190,27 @@ func (l *Log) scan(
 	first := true
 	for rows.Next() {
 		watch.pause() // whoever takes the rows may take his time
-		var snapshot string
-		var boot time.Time
-		var epoch int64
 		var seq *int64
 		var xid *uint64
 		var eventBoot, at *time.Time
-		var tenant, topic, name *string
+		var tenant, name *string
 		var e gateway.Event
 		var data []byte
-		if err := rows.Scan(&snapshot, &boot, &epoch, &seq, &xid, &eventBoot, &tenant, &e.Recipient, &topic, &name, &data, &at); err != nil {
+		var words []string
+		var to any // nil: all rows have the same head
+		if first {
+			to = &words
+		}
+		if err := rows.Scan(to, &seq, &xid, &eventBoot, &tenant, &e.Recipient, &name, &data, &at); err != nil {
 			return readError(err)
 		}
 		if first {
 			first = false
-			s, err := parseSnapshot(snapshot)
+			p, err := parseHead(words)
 			if err != nil {
 				return err
 			}
-			s.Boot = boot.UnixMicro()
-			if err := begin(gateway.Position{Epoch: epoch, Snapshot: s}); err != nil {
+			if err := begin(p); err != nil {
 				return err
 			}
 		}
@@ -197,7 +218,8 @@ func (l *Log) scan(
 			break
 		}
 		e.Seq, e.Stamp = *seq, gateway.Stamp{Boot: eventBoot.UnixMicro(), XID: *xid}
-		e.Tenant, e.Topic, e.Name, e.Data, e.At = *tenant, *topic, *name, data, *at
+		e.Tenant, e.Name, e.Data, e.At = *tenant, *name, data, *at
+		e.Topic, _, _ = strings.Cut(e.Name, ":")
 		if err := each(e); err != nil {
 			return err
 		}
@@ -218,41 +240,6 @@ func readError(err error) error {
 		return ErrNotMigrated
 	}
 	return fmt.Errorf("read the log: %w", err)
-}
-
-// parseSnapshot reads Postgres' xmin:xmax:xip,xip (PostgreSQL documentation, "pg_snapshot Components").
-func parseSnapshot(text string) (gateway.Snapshot, error) {
-	var s gateway.Snapshot
-	parts := strings.Split(text, ":")
-	if len(parts) != 3 {
-		return s, fmt.Errorf("snapshot %q: not xmin:xmax:xip", text)
-	}
-	var err error
-	if s.Xmax, err = strconv.ParseUint(parts[1], 10, 64); err != nil {
-		return s, fmt.Errorf("snapshot %q: %w", text, err)
-	}
-	if parts[2] == "" {
-		return s, nil
-	}
-	for x := range strings.SplitSeq(parts[2], ",") {
-		xid, err := strconv.ParseUint(x, 10, 64)
-		if err != nil {
-			return s, fmt.Errorf("snapshot %q: %w", text, err)
-		}
-		s.Xip = append(s.Xip, xid)
-	}
-	return s, nil
-}
-
-// snapshotText is the reverse of parseSnapshot.
-func snapshotText(s gateway.Snapshot) string {
-	xmin := s.Xmax
-	open := make([]string, len(s.Xip))
-	for i, xid := range s.Xip {
-		xmin = min(xmin, xid)
-		open[i] = strconv.FormatUint(xid, 10)
-	}
-	return fmt.Sprintf("%d:%d:%s", xmin, s.Xmax, strings.Join(open, ","))
 }
 
 // ends gives the two ends of each range, which Postgres takes as two arrays.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -26,25 +25,23 @@ func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bo
 		before = math.MaxInt64
 	}
 	var page gateway.NotificationPage
-	var snapshot string
-	var boot time.Time
+	var words []string
 	err := n.pool.QueryRow(ctx, `
 with mine as (
     select id, row_to_json(n) as row from public."notifications" n
      where "tenantId" = $1 and "userId" = $2 and id < $3 and (not $4 or "readAt" is null)
      order by id desc limit $5
 )
-select s.snapshot, s.boot, s.epoch,
+select s.head,
        (select count(*) from public."notifications" where "tenantId" = $1 and "userId" = $2 and "readAt" is null),
        coalesce((select min(id) from mine), 0),
        coalesce((select array_agg(row order by id desc) from mine), '{}')
   from `+head, id.Tenant, id.User, before, unread, limit).
-		Scan(&snapshot, &boot, &page.At.Epoch, &page.Unread, &page.Last, &page.Rows)
+		Scan(&words, &page.Unread, &page.Last, &page.Rows)
 	if err != nil {
 		return page, fmt.Errorf("list notifications: %w", err)
 	}
-	page.At.Snapshot, err = parseSnapshot(snapshot)
-	page.At.Snapshot.Boot = boot.UnixMicro()
+	page.At, err = parseHead(words)
 	return page, err
 }
 

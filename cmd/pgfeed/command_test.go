@@ -96,13 +96,14 @@ func TestMigrateUpStatusAndDown(t *testing.T) {
 		{"status", "missing"},
 		{"up", "applied 00001_log.sql"},
 		{"up", "nothing to do"},
-		{"status", "00004_recovery.sql"},
-		{"down", "took back 00004_recovery.sql"},
-		{"down", "took back 00003_sessions_and_roles.sql"},
-		{"down", "took back 00002_reference_tables.sql"},
+		{"status", "00005_sessions_and_roles.sql"},
+		{"down", "took back 00005_sessions_and_roles.sql"},
+		{"down", "took back 00004_reference_tables.sql"},
+		{"down", "took back 00003_retention.sql"},
+		{"down", "took back 00002_attach.sql"},
 		{"down", "took back 00001_log.sql"},
 		{"down", "nothing to do"},
-		{"up", "applied 00004_recovery.sql"},
+		{"up", "applied 00005_sessions_and_roles.sql"},
 	} {
 		code, out, err := command(t, "migrate", step.command, db)
 		if code != 0 || !strings.Contains(out, step.says) {

@@ -193,6 +193,10 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 		page.Events = append(page.Events, data)
 		return err
 	})
+	if errors.Is(err, gateway.ErrExpired) { // just now
+		page.Cursor, page.Reset = now.Cursor().String(), &reset{gateway.ResetExpired}
+		return c.JSON(http.StatusOK, page)
+	}
 	if err != nil {
 		return err
 	}

@@ -373,10 +373,10 @@ func TestARestoredDatabaseIsNoticed(t *testing.T) {
 func TestABusyLeaseThatIsStuckIsFound(t *testing.T) {
 	url, conn := database(t)
 	expect(t, examine(t, Options{DatabaseURL: url}), "busy", OK, "hints are on")
-	exec(t, conn, `update pgfeed.state set busy_until = now() + interval '30 seconds'`)
+	exec(t, conn, `select setval('pgfeed.busy', (extract(epoch from now()) * 1000)::bigint + 30000)`)
 	expect(t, examine(t, Options{DatabaseURL: url}), "busy", OK, "hints are off")
-	exec(t, conn, `update pgfeed.state set busy_until = now() + interval '1 day'`)
-	expect(t, examine(t, Options{DatabaseURL: url}), "busy", Warn, "which no gateway asks for", "busy_until")
+	exec(t, conn, `select setval('pgfeed.busy', (extract(epoch from now()) * 1000)::bigint + 86400000)`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "busy", Warn, "which no gateway asks for", "pgfeed.busy")
 }
 
 func TestADatabaseWithoutGatewaysIsNoticed(t *testing.T) {

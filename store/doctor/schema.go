@@ -58,7 +58,9 @@ const grantsMend = "As the owner: select pgfeed.create_roles(), and grant pgfeed
 const grantsSQL = `
 with needs(kind, schema, name, privilege) as (values
     ('schema', 'pgfeed', '', 'usage'),
-    ('table', 'pgfeed', 'events', 'select'), ('table', 'pgfeed', 'state', 'select'),
+    ('table', 'pgfeed', 'events', 'select'), ('table', 'pgfeed', 'state', 'select'), ('table', 'pgfeed', 'kept', 'select'),
+    ('table', 'pgfeed', 'busy', 'select'), ('table', 'pgfeed', 'emptied', 'select'),
+    ('function', 'pgfeed', 'extend_busy', 'execute'), ('function', 'pgfeed', 'maintain', 'execute'),
     ('table', 'public', 'pgfeed_migrations', 'select'), ('function', 'pgfeed', 'check_epoch', 'execute'),
     ('table', 'public', 'notifications', 'select'), ('table', 'public', 'notifications', 'update')
 )
@@ -121,14 +123,14 @@ const longestLease = 5 * time.Minute
 func busy(ctx context.Context, p *patient) ([]Finding, error) {
 	var seconds float64
 	err := p.db.QueryRow(ctx, `
-select coalesce(extract(epoch from nullif(busy_until, '-infinity') - clock_timestamp())::float8, -1) from pgfeed.state`).Scan(&seconds)
+select last_value / 1000.0::float8 - date_part('epoch', clock_timestamp()) from pgfeed.busy`).Scan(&seconds)
 	if err != nil {
 		return nil, err
 	}
 	left := age(max(seconds, 0))
 	switch {
 	case left > longestLease:
-		return one(Warn, "If the database's clock was set back: update pgfeed.state set busy_until = '-infinity'",
+		return one(Warn, "If the database's clock was set back: select setval('pgfeed.busy', 0)",
 			"hints are off for another %s, which no gateway asks for", left), nil
 	case left > 0:
 		return ok("writers are many: hints are off, and gateways read the log instead (for another %s, unless extended)", left), nil

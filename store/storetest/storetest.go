@@ -28,6 +28,7 @@ var settings = map[string]string{
 	"full_page_writes":          "off",
 	"max_connections":           "300",
 	"max_prepared_transactions": "10",
+	"pgfeed.hints":              "on", // which prepared transactions switch off by themselves
 }
 
 // Database creates an empty database and returns its connection string. The database is dropped when the test ends,

@@ -118,7 +118,8 @@ $$;
 -- Creates the three roles that pgfeed needs, none of which can log in: grant them to those that do. Calling it again renews the
 -- rights, as after a migration.
 --
---   pgfeed_gateway      reads the log, notifications and sessions; marks notifications as read. Nothing else.
+--   pgfeed_gateway      reads the log, notifications and sessions; marks notifications as read; keeps hints off while writers are
+--                       many, and empties what is no longer kept of the log. Nothing else.
 --   pgfeed_application  reads and writes the reference tables. It has no right in the schema pgfeed: the triggers need none.
 --   pgfeed_migration    owns the schema and the reference tables, and may create what migrations create. To attach a table it must
 --                       be a member of that table's owner.
@@ -149,7 +150,9 @@ begin
     grant usage, create on schema public to pgfeed_migration;
     alter schema pgfeed owner to pgfeed_migration;
     for t in select c.oid from pg_class c
-        where c.relkind in ('r', 'p') and (c.relnamespace = 'pgfeed'::regnamespace or c.oid in (
+        where c.relkind in ('r', 'p', 'v', 'S') -- but sequences of identity columns, which go with their tables
+          and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'i' and c.relkind = 'S')
+          and (c.relnamespace = 'pgfeed'::regnamespace or c.oid in (
             to_regclass('public.pgfeed_migrations'), to_regclass('public."activityLogs"'), to_regclass('public."notifications"'),
             to_regclass('public."sessions"')) and (c.relname = 'pgfeed_migrations' or obj_description(c.oid, 'pg_class') = 'pgfeed reference table'))
     loop
@@ -161,6 +164,8 @@ begin
 
     grant usage on schema pgfeed to pgfeed_gateway;
     grant select on all tables in schema pgfeed to pgfeed_gateway;
+    grant select on all sequences in schema pgfeed to pgfeed_gateway;
+    grant execute on function pgfeed.extend_busy(interval), pgfeed.maintain(interval, bigint) to pgfeed_gateway;
     grant select on public.pgfeed_migrations to pgfeed_gateway, pgfeed_application;
     for t in select c.oid from pg_class c where c.oid in (to_regclass('public."activityLogs"'), to_regclass('public."notifications"'),
         to_regclass('public."sessions"')) and obj_description(c.oid, 'pg_class') = 'pgfeed reference table' loop

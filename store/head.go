@@ -1,0 +1,80 @@
+package store
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pgfeed/pgfeed/gateway"
+)
+
+// parseHead reads what the SQL of head gives.
+func parseHead(words []string) (gateway.Position, error) {
+	var p gateway.Position
+	if len(words) != 7 {
+		return p, fmt.Errorf("head of the log: %d words", len(words))
+	}
+	var numbers [5]int64 // boot, epoch, busy, boot and xid of what is kept
+	for i := range numbers {
+		n, err := strconv.ParseInt(words[i+1], 10, 64)
+		if err != nil {
+			return p, fmt.Errorf("head of the log: %w", err)
+		}
+		numbers[i] = n
+	}
+	var err error
+	if p.Snapshot, err = parseSnapshot(words[0]); err != nil {
+		return p, err
+	}
+	p.Snapshot.Boot, p.Epoch = numbers[0], numbers[1]
+	p.Busy = time.Duration(max(numbers[2], 0)) * time.Millisecond
+	p.Kept = gateway.Kept{Boot: numbers[3], XID: uint64(numbers[4])} //nolint:gosec // xids in use are far below
+	if p.Kept.Open, err = parseXIDs(words[6]); err != nil {
+		return p, fmt.Errorf("head of the log: %w", err)
+	}
+	return p, nil
+}
+
+// parseSnapshot reads Postgres' xmin:xmax:xip,xip (PostgreSQL documentation, "pg_snapshot Components").
+func parseSnapshot(text string) (gateway.Snapshot, error) {
+	var s gateway.Snapshot
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 {
+		return s, fmt.Errorf("snapshot %q: not xmin:xmax:xip", text)
+	}
+	var err error
+	if s.Xmax, err = strconv.ParseUint(parts[1], 10, 64); err != nil {
+		return s, fmt.Errorf("snapshot %q: %w", text, err)
+	}
+	if s.Xip, err = parseXIDs(parts[2]); err != nil {
+		return s, fmt.Errorf("snapshot %q: %w", text, err)
+	}
+	return s, nil
+}
+
+func parseXIDs(text string) ([]uint64, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var xids []uint64
+	for x := range strings.SplitSeq(text, ",") {
+		xid, err := strconv.ParseUint(x, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		xids = append(xids, xid)
+	}
+	return xids, nil
+}
+
+// snapshotText is the reverse of parseSnapshot.
+func snapshotText(s gateway.Snapshot) string {
+	xmin := s.Xmax
+	open := make([]string, len(s.Xip))
+	for i, xid := range s.Xip {
+		xmin = min(xmin, xid)
+		open[i] = strconv.FormatUint(xid, 10)
+	}
+	return fmt.Sprintf("%d:%d:%s", xmin, s.Xmax, strings.Join(open, ","))
+}

@@ -85,7 +85,10 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		return fmt.Errorf("--http-addr: %w", err)
 	}
 	server := newServer(handler, cfg.Limits, log)
-	server.ConnContext = sse.ConnContext
+	server.ConnState = limits.Connections.State
+	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return limits.Connections.Context(sse.ConnContext(ctx, c), c)
+	}
 	failed := make(chan error, 2)
 	var admin *http.Server
 	adminAddr := ""

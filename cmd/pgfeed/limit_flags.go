@@ -12,7 +12,7 @@ import (
 	"github.com/pgfeed/pgfeed/gateway/limit"
 )
 
-// limitFlags bound what clients may take. 0 means no limit, but for --max-streams and sizes.
+// limitFlags bound what clients may take. 0 means no limit, but for --max-streams, --max-connections and sizes.
 type limitFlags struct {
 	MaxStreams            int           `default:"0" placeholder:"N" help:"Open streams in all; 0: nine tenths of what the limit on open files allows. More get 503."`
 	MaxStreamsPerUser     int           `default:"50" placeholder:"N" help:"Open streams of one user; 0: no limit. More get 429, as with the two below."`
@@ -22,6 +22,7 @@ type limitFlags struct {
 	MaxConnectsPerAddress float64       `default:"200" placeholder:"N" help:"New streams a second from one address, likewise; 0: no limit. More get 429."`
 	MaxReplays            int           `default:"256" placeholder:"N" help:"Clients at a time that are being sent what they have missed; more wait for 5s, and get 503 then."`
 	MaxPendingBytes       int           `default:"1048576" placeholder:"BYTES" help:"How far a stream may be behind its tenant's newest event before it is closed as slow. Its client comes back and resumes."`
+	MaxConnections        int           `default:"0" placeholder:"N" help:"TCP connections in all, streams included; 0: nineteen twentieths of what the limit on open files allows. One more ends the one that has gone longest without a request."`
 	MaxHeaderBytes        int           `default:"32768" placeholder:"BYTES" help:"Longest request header; more gets 431."`
 	MaxURLBytes           int           `default:"8192" placeholder:"BYTES" help:"Longest URL; more gets 414."`
 	MaxBodyBytes          int           `default:"65536" placeholder:"BYTES" help:"Longest request body; more gets 413."`
@@ -40,7 +41,7 @@ func (f limitFlags) validate() error {
 	}{
 		{"max-streams", float64(f.MaxStreams)}, {"max-streams-per-user", float64(f.MaxStreamsPerUser)},
 		{"max-streams-per-tenant", float64(f.MaxStreamsPerTenant)}, {"max-streams-per-address", float64(f.MaxStreamsPerAddress)},
-		{"max-connects", f.MaxConnects}, {"max-connects-per-address", f.MaxConnectsPerAddress},
+		{"max-connections", float64(f.MaxConnections)}, {"max-connects", f.MaxConnects}, {"max-connects-per-address", f.MaxConnectsPerAddress},
 	} {
 		if n.value < 0 {
 			add("--%s can't be negative: %v", n.flag, n.value)
@@ -96,25 +97,30 @@ func (f limitFlags) proxies() ([]*net.IPNet, error) {
 
 // limits is what a gateway works with. The flags have been validated.
 func (f limitFlags) limits() httpapi.Limits {
-	total := f.MaxStreams
+	total, connections := f.MaxStreams, f.MaxConnections
 	if total == 0 {
-		total = streamsForFiles()
+		total = partOfFiles(18)
+	}
+	if connections == 0 {
+		connections = partOfFiles(19)
 	}
 	proxies, _ := f.proxies()
 	return httpapi.Limits{
 		Streams: limit.NewStreams(limit.StreamsConfig{
 			PerUser: f.MaxStreamsPerUser, PerTenant: f.MaxStreamsPerTenant, PerAddress: f.MaxStreamsPerAddress, Total: total,
 		}),
-		Rate:   limit.NewRate(limit.RateConfig{PerAddress: f.MaxConnectsPerAddress, Total: f.MaxConnects}),
-		MaxURL: f.MaxURLBytes, MaxBody: f.MaxBodyBytes, Proxies: proxies,
+		Connections: limit.NewConnections(connections),
+		Rate:        limit.NewRate(limit.RateConfig{PerAddress: f.MaxConnectsPerAddress, Total: f.MaxConnects}),
+		MaxURL:      f.MaxURLBytes, MaxBody: f.MaxBodyBytes, Proxies: proxies,
 	}
 }
 
-// streamsForFiles leaves a tenth of the open files for the database, the listener and those who are told to come again.
-func streamsForFiles() int {
+// partOfFiles is that many twentieths of the files that the process may open; 0 where that isn't known. What is left is for the
+// database and the listener.
+func partOfFiles(twentieths uint64) int {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur == 0 || files.Cur > 1<<30 {
 		return 0
 	}
-	return int(files.Cur - files.Cur/10) //nolint:gosec // no more than 2³⁰
+	return int(files.Cur * twentieths / 20) //nolint:gosec // no more than 2³⁰
 }

@@ -52,6 +52,7 @@ type figures struct {
 	database store.Reading
 	sessions *auth.SessionsStats // nil: none are looked up
 	refused  map[string]float64  // streams, by the limit that they met
+	conns    limit.ConnectionsStats
 }
 
 func newMetrics(parts metricParts) *metrics {
@@ -109,6 +110,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		now.sessions = &s
 	}
 	now.refused = refusals(m.parts.limits)
+	if m.parts.limits.Connections != nil {
+		now.conns = m.parts.limits.Connections.Stats()
+	}
 	for _, f := range families {
 		f.collect(f.desc, &now, ch)
 	}

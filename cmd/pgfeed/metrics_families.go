@@ -113,6 +113,11 @@ var streamFamilies = []family{
 var accessFamilies = []family{
 	by(prometheus.CounterValue, "pgfeed_streams_refused_total", "Streams refused because of a limit, by the limit that they met.", "limit",
 		func(f *figures) map[string]float64 { return f.refused }),
+	gauge("pgfeed_tcp_connections", "TCP connections that aren't streams.", func(f *figures) float64 { return float64(f.conns.Open) }),
+	gauge("pgfeed_tcp_connections_waiting", "TCP connections without a request, new ones and those that are kept for the next.",
+		func(f *figures) float64 { return float64(f.conns.Waiting) }),
+	counter("pgfeed_tcp_connections_closed_total", "TCP connections closed because there were too many.",
+		func(f *figures) float64 { return float64(f.conns.Closed) }),
 	ofSessions(prometheus.GaugeValue, "pgfeed_sessions_watched", "Sessions with open streams.",
 		func(s *auth.SessionsStats) float64 { return float64(s.Held) }),
 	ofSessions(prometheus.GaugeValue, "pgfeed_session_changes_reported", "1 while a trigger reports changes of sessions; else they are asked for every second.",

@@ -82,6 +82,9 @@ func New(o Options) (http.Handler, error) {
 	e.IPExtractor = clientAddress(o.Limits.Proxies)
 
 	a.routes(e)
+	if o.Limits.Connections != nil {
+		return o.Limits.Connections.Handler(e), nil
+	}
 	return e, nil
 }
 

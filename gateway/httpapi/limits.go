@@ -18,9 +18,11 @@ import (
 // Limits bound what clients may take. The zero value has none but the sizes.
 type Limits struct {
 	Streams *limit.Streams // nil: not counted
-	Rate    *limit.Rate    // nil: not bounded
-	MaxURL  int            // bytes; 0: 8 KiB
-	MaxBody int            // bytes; 0: 64 KiB
+	// Connections has to be told of the server's connections as well; nil: not bounded.
+	Connections *limit.Connections
+	Rate        *limit.Rate // nil: not bounded
+	MaxURL      int         // bytes; 0: 8 KiB
+	MaxBody     int         // bytes; 0: 64 KiB
 	// Proxies are believed where they say whom they ask for (X-Forwarded-For); none: nobody is.
 	Proxies []*net.IPNet
 }
@@ -86,6 +88,10 @@ func (a *api) countStream(next echo.HandlerFunc) echo.HandlerFunc {
 			if release, err = a.Limits.Streams.Acquire(pass.Tenant, pass.User, address(c)); err != nil {
 				return err
 			}
+		}
+		if a.Limits.Connections != nil {
+			open, over := release, a.Limits.Connections.Stream(c.Request().Context())
+			release = func() { over(); open() }
 		}
 		var watch watch
 		c.Set(watchKey, func() { watch.begin(pass) })

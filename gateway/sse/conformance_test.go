@@ -2,6 +2,7 @@ package sse_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -126,7 +127,7 @@ func ended(t *testing.T, s *ssetest.Stream, reason gateway.CloseReason) {
 	if f := s.Until(t, "bye"); !strings.Contains(f.Data, string(reason)) {
 		t.Errorf("%+v, want %s", f, reason)
 	}
-	if f, err := s.Next(t); err != io.EOF {
+	if f, err := s.Next(t); !errors.Is(err, io.EOF) {
 		t.Errorf("behind the bye: %+v, %v", f, err)
 	}
 }
@@ -158,7 +159,7 @@ func testDrain(t *testing.T, transport string) {
 		if !strings.Contains(f.Data, "drain") || len(f.Retry) != 4 || f.Retry < "1000" || f.Retry > "1999" {
 			t.Errorf("%+v", f)
 		}
-		if _, err := s.Next(t); err != io.EOF {
+		if _, err := s.Next(t); !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
 	}

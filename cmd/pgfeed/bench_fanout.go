@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/fanout"
+)
+
+type benchFanoutCmd struct {
+	benchFlags
+	DatabaseURL string        `placeholder:"URL" help:"Migrated database to run on; what is written is deleted at the end. Default: a PostgreSQL of its own."`
+	Modes       []string      `placeholder:"NAME,…" help:"What to measure: ${fanout_modes}. Default: all."`
+	Subscribers int           `default:"10000" help:"How many streams. Each takes an open file here and one in the gateway."`
+	Rounds      int           `default:"3" help:"How often each thing is measured, in turns with the floor."`
+	Duration    time.Duration `default:"8s" help:"How long events are published in each round."`
+	Size        int           `default:"200" help:"Bytes of an event's text."`
+	Gateway     []string      `placeholder:"FLAG,…" help:"More flags for the gateway."`
+}
+
+func (c benchFanoutCmd) validate() error {
+	var wrong error
+	add := func(err error) { wrong = errors.Join(wrong, err) }
+	if c.DatabaseURL != "" {
+		add(checkURL("database-url", c.DatabaseURL))
+	}
+	for _, n := range []struct {
+		flag         string
+		value, least int
+	}{{"subscribers", c.Subscribers, 1}, {"rounds", c.Rounds, 1}, {"size", c.Size, 64}} {
+		if n.value < n.least {
+			add(fmt.Errorf("--%s must be at least %d, not %d", n.flag, n.least, n.value))
+		}
+	}
+	if c.Duration < time.Second {
+		add(fmt.Errorf("--duration must be at least 1s, not %v", c.Duration))
+	}
+	for _, mode := range c.Modes {
+		if !slices.Contains(fanout.Modes(), mode) {
+			add(fmt.Errorf("--modes: there is no %q; there are %s", mode, strings.Join(fanout.Modes(), ", ")))
+		}
+	}
+	if wrong != nil {
+		return usageError{wrong}
+	}
+	return nil
+}
+
+// Run measures and prints the report.
+func (c benchFanoutCmd) Run(ctx context.Context, io streams) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program, to run gateways: %w", err)
+	}
+	if len(c.Modes) == 0 {
+		c.Modes = fanout.Modes()
+	}
+	return c.measure(ctx, io, "fanout", func(ctx context.Context, report *bench.Report, progress *bench.Progress) error {
+		err := fanout.Run(ctx, fanout.Options{
+			Program: program, DatabaseURL: c.DatabaseURL, Gateway: c.Gateway, Modes: c.Modes, Subscribers: c.Subscribers, Rounds: c.Rounds,
+			Duration: c.Duration, Size: c.Size,
+		}, report, progress)
+		if err == nil && len(report.Missed()) > 0 {
+			err = errMissed
+		}
+		return err
+	})
+}
+
+type benchIdleCmd struct {
+	benchFlags
+	DatabaseURL string        `placeholder:"URL" help:"Migrated database to run on; what is written is deleted at the end. Default: a PostgreSQL of its own."`
+	Subscribers []int         `default:"2500,5000,10000,18000" help:"How many streams, one number after another."`
+	Tenants     int           `default:"1" help:"How many tenants the subscribers belong to."`
+	Duration    time.Duration `default:"35s" help:"How long the CPU is watched for each number of streams. Pings come every 30s."`
+	Plot        string        `placeholder:"FILE" help:"Draw memory and CPU over streams into this SVG file."`
+	Gateway     []string      `placeholder:"FLAG,…" help:"More flags for the gateway."`
+}
+
+func (c benchIdleCmd) validate() error {
+	var wrong error
+	add := func(err error) { wrong = errors.Join(wrong, err) }
+	if c.DatabaseURL != "" {
+		add(checkURL("database-url", c.DatabaseURL))
+	}
+	for _, n := range c.Subscribers {
+		if n < 1 {
+			add(fmt.Errorf("--subscribers must be at least 1, not %d", n))
+		}
+	}
+	if c.Tenants < 1 {
+		add(fmt.Errorf("--tenants must be at least 1, not %d", c.Tenants))
+	}
+	if c.Duration < time.Second {
+		add(fmt.Errorf("--duration must be at least 1s, not %v", c.Duration))
+	}
+	if wrong != nil {
+		return usageError{wrong}
+	}
+	return nil
+}
+
+// Run measures and prints the report.
+func (c benchIdleCmd) Run(ctx context.Context, io streams) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program, to run gateways: %w", err)
+	}
+	return c.measure(ctx, io, "idle", func(ctx context.Context, report *bench.Report, progress *bench.Progress) error {
+		err := fanout.RunIdle(ctx, fanout.IdleOptions{
+			Program: program, DatabaseURL: c.DatabaseURL, Gateway: c.Gateway, Subscribers: c.Subscribers, Tenants: c.Tenants,
+			Duration: c.Duration, Plot: c.Plot,
+		}, report, progress)
+		if err == nil && len(report.Missed()) > 0 {
+			err = errMissed
+		}
+		return err
+	})
+}
+
+type benchFloorCmd struct{}
+
+// Run serves until stdin ends.
+func (benchFloorCmd) Run(io streams) error { return fanout.Floor(os.Stdin, io.out) }

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/replicas"
+)
+
+type benchReplicasCmd struct {
+	benchFlags
+	Gateways []int         `default:"1,2,5,10" placeholder:"N,…" help:"Numbers of gateways to measure, in ascending order."`
+	Tenants  int           `default:"20" help:"How many tenants there are; each gateway has a subscriber of each."`
+	Quiet    int           `default:"50" help:"Inserts per second in quiet mode."`
+	Busy     int           `default:"1000" help:"Inserts per second in busy mode; 0: it isn't measured."`
+	Duration time.Duration `default:"6s" help:"Time for each measurement."`
+}
+
+func (c benchReplicasCmd) validate() error {
+	var wrong error
+	add := func(err error) { wrong = errors.Join(wrong, err) }
+	if len(c.Gateways) == 0 || !slices.IsSorted(c.Gateways) || c.Gateways[0] < 1 {
+		add(fmt.Errorf("--gateways must be numbers from 1 on in ascending order, not %v", c.Gateways))
+	}
+	for flag, n := range map[string]int{"tenants": c.Tenants, "quiet": c.Quiet} {
+		if n < 1 {
+			add(fmt.Errorf("--%s must be at least 1, not %d", flag, n))
+		}
+	}
+	if c.Busy < 0 {
+		add(fmt.Errorf("--busy can't be negative: %d", c.Busy))
+	}
+	if c.Duration < time.Second {
+		add(fmt.Errorf("--duration must be at least 1s, not %v", c.Duration))
+	}
+	if wrong != nil {
+		return usageError{wrong}
+	}
+	return nil
+}
+
+// Run measures and prints the report.
+func (c benchReplicasCmd) Run(ctx context.Context, io streams) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program, to run gateways: %w", err)
+	}
+	return c.measure(ctx, io, "replicas", func(ctx context.Context, report *bench.Report, progress *bench.Progress) error {
+		err := replicas.Run(ctx, replicas.Options{
+			Program: program, Counts: c.Gateways, Tenants: c.Tenants, Quiet: c.Quiet, Busy: c.Busy, Duration: c.Duration,
+		}, report, progress)
+		if err == nil && len(report.Missed()) > 0 {
+			err = errMissed
+		}
+		return err
+	})
+}

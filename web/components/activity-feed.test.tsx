@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { activity } from '@pgfeed/client/testing';
 import { ActivityBadge } from './activity-badge.js';
 import { ActivityFeed } from './activity-feed.js';
+import { BrowserSettings } from './settings.js';
 import { TestWorld } from './test-world.js';
 import { InViewStub } from './testing-in-view.js';
 
@@ -95,6 +96,23 @@ describe('ActivityFeed', () => {
     await world.answer('/api/activity', page(['1']));
     expect(screen.queryByRole('alert')).toBeNull();
     expect(shown()).toEqual(['did 1']);
+    // The client has no place to go on from yet; that is no reason to look as if it were still loading.
+    expect(feed().getAttribute('aria-busy')).toBe('false');
+    await world.advance(1_000);
+    await world.open('c9');
+    await world.answer('/api/activity', page(['2', '1']));
+    expect(shown()).toEqual(['did 2', 'did 1']);
+  });
+
+  it('says that it is offline where it has nothing, and not that nothing happened', async () => {
+    await loaded([]);
+    window.dispatchEvent(new Event('offline'));
+    await world.step();
+    expect(screen.queryByText('No activity yet')).toBeNull();
+    expect(screen.getByText('Nothing to show while offline')).toBeTruthy();
+    window.dispatchEvent(new Event('online'));
+    await world.open();
+    expect(screen.getByText('No activity yet')).toBeTruthy();
   });
 
   it('loads again by itself when the connection comes after a failure', async () => {
@@ -277,6 +295,23 @@ describe('ActivityBadge', () => {
     world.render(<ActivityBadge onOpen={() => {}} />);
     await world.answer('/api/activity', page(['4', '3', '2', '1']));
     expect(badge().textContent).toBe('2');
+  });
+
+  it('keeps apart what two users of one browser have seen', async () => {
+    const badges: (string | null)[] = [];
+    for (const [user, seen] of [
+      ['ada', '2'],
+      ['bob', '1'],
+    ] as const) {
+      world = new TestWorld();
+      const settings = new BrowserSettings(`pgfeed:${user}`);
+      settings.set('activity-seen', seen);
+      world.render(<ActivityBadge onOpen={() => {}} />, { settings });
+      await world.answer('/api/activity', page(['2', '1']));
+      badges.push(screen.getByRole('button').getAttribute('aria-label'));
+      cleanup();
+    }
+    expect(badges).toEqual(['Activity, nothing new', 'Activity, 1 new']);
   });
 
   it('goes back to nothing when the feed is seen, but not in a hidden tab', async () => {

@@ -44,6 +44,12 @@ export class GaplessLoader {
     this.#begin();
   }
 
+  async #show(signal: AbortSignal): Promise<string> {
+    const cursor = await this.#load(signal);
+    if (!signal.aborted) this.#onState({ kind: 'ready' });
+    return cursor;
+  }
+
   #begin(): void {
     this.#current?.abort();
     const abort = new AbortController();
@@ -55,8 +61,7 @@ export class GaplessLoader {
     const client = this.#client;
     while (!signal.aborted) {
       try {
-        await loadWithoutGap(client, this.#load, signal);
-        if (!signal.aborted) this.#onState({ kind: 'ready' });
+        await loadWithoutGap(client, () => this.#show(signal), signal);
         return;
       } catch (error) {
         if (signal.aborted) return;
@@ -77,14 +82,15 @@ export function messageOf(error: unknown): string {
 
 async function loadWithoutGap(
   client: RealtimeClient,
-  load: LoadPage,
+  load: () => Promise<string>,
   signal: AbortSignal,
 ): Promise<void> {
   const covered = isRunning(client) && client.cursor !== null;
-  const cursor = await load(signal);
+  const cursor = await load();
   if (signal.aborted || client.connect({ cursor }) || covered) return;
+  // What was loaded is shown; what happened until the client has its place is loaded after that.
   await until(client, signal, () => client.cursor !== null || !isRunning(client));
-  if (!signal.aborted) await load(signal);
+  if (!signal.aborted) await load();
 }
 
 function isRunning(client: RealtimeClient): boolean {

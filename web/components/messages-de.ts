@@ -64,6 +64,8 @@ export const german: Messages = {
       de(seconds, 'Nächste Abfrage in # Sekunde.', 'Nächste Abfrage in # Sekunden.'),
     pollingNotice: 'Live-Aktualisierung nicht möglich, Neues wird abgefragt',
     offlineNotice: 'Du bist offline. Das Gezeigte ist vielleicht veraltet.',
+    offlineEmpty: 'Offline gibt es nichts zu zeigen',
+    offlineEmptyHint: 'Was inzwischen geschah, erscheint, sobald die Verbindung wieder steht.',
     unauthorizedNotice: 'Die Sitzung ist beendet. Melde dich neu an.',
     identityNotice: 'Jemand anderes hat sich angemeldet. Lade die Seite neu.',
     liveAgain: 'Wieder live',

@@ -66,6 +66,8 @@ export const english: Messages = {
     pollIn: (seconds) => en(seconds, 'Next check in # second.', 'Next check in # seconds.'),
     pollingNotice: 'Real-time updates unavailable, using polling',
     offlineNotice: 'You are offline. What is shown may be out of date.',
+    offlineEmpty: 'Nothing to show while offline',
+    offlineEmptyHint: 'What happened meanwhile appears once you are back.',
     unauthorizedNotice: 'Your session has ended. Sign in again to go on.',
     identityNotice: 'Somebody else has signed in. Reload the page to go on as them.',
     liveAgain: 'Live again',

@@ -31,6 +31,9 @@ export interface Messages {
     readonly pollIn: (seconds: number) => string;
     readonly pollingNotice: string;
     readonly offlineNotice: string;
+    /** In place of an empty list while offline. */
+    readonly offlineEmpty: string;
+    readonly offlineEmptyHint: string;
     readonly unauthorizedNotice: string;
     /** For a page where somebody else has logged in meanwhile. */
     readonly identityNotice: string;

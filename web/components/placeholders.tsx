@@ -1,5 +1,6 @@
 import { Icon, type IconName } from './icons.js';
 import { usePgfeed } from './provider.js';
+import { useSettledStatus } from './use-connection-status.js';
 
 /** Grey rows in the shape of what is being loaded. */
 export function Skeleton({ rows }: { rows: number }) {
@@ -18,13 +19,15 @@ export function Skeleton({ rows }: { rows: number }) {
   );
 }
 
-/** In place of a list that has nothing. */
+/** In place of a list that has nothing; while offline nobody knows whether that is still true. */
 export function Empty({ icon, title, hint }: { icon: IconName; title: string; hint: string }) {
+  const { connection } = usePgfeed().messages;
+  const offline = useSettledStatus().state === 'offline';
   return (
     <div className="pgfeed-empty">
-      <Icon name={icon} className="pgfeed-empty-icon" />
-      <p className="pgfeed-empty-title">{title}</p>
-      <p className="pgfeed-empty-hint">{hint}</p>
+      <Icon name={offline ? 'offline' : icon} className="pgfeed-empty-icon" />
+      <p className="pgfeed-empty-title">{offline ? connection.offlineEmpty : title}</p>
+      <p className="pgfeed-empty-hint">{offline ? connection.offlineEmptyHint : hint}</p>
     </div>
   );
 }

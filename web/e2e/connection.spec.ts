@@ -207,6 +207,7 @@ test('without a network it is offline at once, and back as soon as there is one'
   await view.isLive();
   await context.setOffline(true);
   await expect(view.status).toHaveText('Offline');
+  await expect(view.root.getByText('Nothing to show while offline')).toBeVisible();
   await world.insertActivity('offline', 'meanwhile');
   await context.setOffline(false);
   await view.isLive();

@@ -168,3 +168,16 @@ test('sound is off until it is turned on, and stays on', async ({ page, world })
   await view.bell.click();
   await expect(view.panel.getByRole('switch', { name: 'Sound' })).toBeChecked();
 });
+
+test('a sound that the browser does not allow is explained', async ({ page, world }) => {
+  // What it says of a page that nobody has clicked in yet. Playwright's own calls count as clicks.
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator.userActivation, 'hasBeenActive', { get: () => false });
+  });
+  await page.goto(world.second);
+  const view = new PanelView(page, 'Left');
+  await view.useToken(await world.session('silent', 'sina'));
+  await view.bell.click();
+  await view.panel.getByRole('switch', { name: 'Sound' }).click();
+  await expect(view.panel.getByText('only after a click in the page')).toBeVisible();
+});

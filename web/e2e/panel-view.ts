@@ -45,8 +45,11 @@ export class PanelView {
 
   async useToken(token: string): Promise<void> {
     const field = this.root.getByRole('textbox', { name: 'Session token' });
-    if (!(await field.isVisible())) await this.root.getByText('Use a session token').click();
-    await field.fill(token);
+    // It is opened already where there is no demo to log in to, which the page only finds out.
+    await expect(async () => {
+      if (!(await field.isVisible())) await this.root.getByText('Use a session token').click();
+      await field.fill(token, { timeout: 1_000 });
+    }).toPass();
     await this.root.getByRole('button', { name: 'Use token' }).click();
   }
 

@@ -21,7 +21,10 @@ type Config struct {
 	MaxReplay      int           // events in one replay before it is a reset; 10000
 	MaxReplays     int           // replays at a time; 256
 	ReplayWait     time.Duration // for one of these to end, before a client is told to come again; 5s
+	BusyRate       int           // writing transactions per second from which on hints are switched off; 200. Negative: never
 	Logger         *slog.Logger  // discards
+	// ExtendBusy switches hints off for that long; nil: this hub doesn't.
+	ExtendBusy func(ctx context.Context, lease time.Duration) error
 	// Interest is told which tenants have subscribers here, from under the hub's lock: it must not block or call back.
 	Interest func(tenant string, wanted bool)
 }
@@ -32,6 +35,7 @@ func (c Config) withDefaults() Config {
 	c.ReadDelay = cmp.Or(c.ReadDelay, 20*time.Millisecond)
 	c.MaxPending = cmp.Or(c.MaxPending, 1<<20)
 	c.MaxBuffered = cmp.Or(c.MaxBuffered, 256<<20)
+	c.BusyRate = cmp.Or(c.BusyRate, 200)
 	c.MaxReplay = cmp.Or(c.MaxReplay, 10_000)
 	c.MaxReplays = cmp.Or(c.MaxReplays, 256)
 	c.ReplayWait = cmp.Or(c.ReplayWait, 5*time.Second)
@@ -72,6 +76,7 @@ type Hub struct {
 	seed      maphash.Seed
 
 	counters counters
+	pace     pace
 	at       atomic.Pointer[Position] // the gateway's own cursor; nil until the first reading
 
 	mu       sync.Mutex
@@ -91,6 +96,7 @@ func NewHub(source Log, cfg Config) *Hub {
 	return &Hub{
 		cfg: cfg, log: cfg.Logger, source: source, feeds: map[string]*feed{}, topics: topicSets{}, sessions: sessionIndex{},
 		wake: make(chan time.Duration, 64), progress: make(chan struct{}, 1), page: replayPage, batch: mostBatch, seed: maphash.MakeSeed(),
+		pace:      newPace(cfg.BusyRate),
 		positions: positions{turns: make(chan struct{}, questionsAtATime)}, replays: newReplays(cfg.MaxReplays, cfg.ReplayWait),
 	}
 }

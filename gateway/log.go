@@ -11,7 +11,8 @@ type Position struct {
 	Epoch    int64
 	Snapshot Snapshot
 	Kept     Kept
-	Busy     time.Duration // for how much longer hints are off; 0: they are on
+	Busy     time.Duration // for how much longer hints are off because writers are many; 0: they aren't
+	Hints    bool          // hints are sent otherwise
 }
 
 // ErrExpired says that something is no longer kept that came after a cursor.

@@ -37,7 +37,10 @@ func (h *Hub) Run(ctx context.Context) {
 		}
 		backoff = 100 * time.Millisecond
 		h.setReadable(true)
-		if !h.await(ctx, h.cfg.ReconcileEvery) {
+		now := time.Now()
+		wait := h.pace.next(now, h.cfg.ReconcileEvery)
+		h.counters.often.Store(now.Before(h.pace.busyUntil))
+		if !h.await(ctx, wait) {
 			return
 		}
 	}
@@ -102,6 +105,7 @@ func (h *Hub) reconcile(ctx context.Context) error {
 		return nil
 	}, func(e Event) error {
 		h.counters.rows.Add(1)
+		h.pace.row(e.Stamp.XID)
 		f := h.feed(e.Tenant)
 		if f == nil {
 			return nil
@@ -125,6 +129,9 @@ func (h *Hub) reconcile(ctx context.Context) error {
 		return err
 	}
 	h.at.Store(&read)
+	if h.pace.read(time.Now(), read) {
+		h.extend(ctx)
+	}
 	h.touchedMu.Lock()
 	touched := h.touched
 	h.touched = nil

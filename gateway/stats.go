@@ -23,11 +23,15 @@ type Stats struct {
 	ReadingsFailed uint64
 	Rows           uint64 // events in those readings, whether a hint had brought them or not
 	Readable       bool   // the last reading succeeded
+	Often          bool   // the log is read often, as hints are off because writers are many
+	Leases         uint64 // times that this hub had hints switched off, or kept off for longer
 }
 
 // counters is where the hub's parts count.
 type counters struct {
-	opened, hinted, read, replays, replayed, busy, failed, rows atomic.Uint64
+	opened, hinted, read, replays, replayed, busy, failed, rows, leases atomic.Uint64
+
+	often atomic.Bool
 
 	open, buffered atomic.Int64
 
@@ -75,6 +79,7 @@ func (h *Hub) Stats() Stats {
 		Replays: c.replays.Load(), Replayed: c.replayed.Load(), Busy: c.busy.Load(), Replaying: len(h.replays.slots),
 		Connections: h.Subscribers(), Buffered: c.buffered.Load(),
 		Readings: c.readings.Stats(), ReadingsFailed: c.failed.Load(), Rows: c.rows.Load(),
+		Often: c.often.Load(), Leases: c.leases.Load(),
 		Resets: map[ResetReason]uint64{}, Byes: map[CloseReason]uint64{},
 	}
 	for i, r := range resetReasons {

@@ -157,6 +157,9 @@ begin
     if current < until or current > now_ms + 60000 then
         perform setval('pgfeed.busy', until);
     end if;
+    if current < now_ms then -- other gateways don't hear hints any more: this is the last one
+        perform pg_notify('pgfeed_busy', '');
+    end if;
 end
 $$;
 -- +goose StatementEnd

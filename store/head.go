@@ -12,7 +12,7 @@ import (
 // parseHead reads what the SQL of head gives.
 func parseHead(words []string) (gateway.Position, error) {
 	var p gateway.Position
-	if len(words) != 7 {
+	if len(words) != 8 {
 		return p, fmt.Errorf("head of the log: %d words", len(words))
 	}
 	var numbers [5]int64 // boot, epoch, busy, boot and xid of what is kept
@@ -28,6 +28,7 @@ func parseHead(words []string) (gateway.Position, error) {
 		return p, err
 	}
 	p.Snapshot.Boot, p.Epoch = numbers[0], numbers[1]
+	p.Hints = words[7] == "true"
 	p.Busy = time.Duration(max(numbers[2], 0)) * time.Millisecond
 	p.Kept = gateway.Kept{Boot: numbers[3], XID: uint64(numbers[4])} //nolint:gosec // xids in use are far below
 	if p.Kept.Open, err = parseXIDs(words[6]); err != nil {

@@ -38,7 +38,8 @@ const head = `(select array[
 	coalesce(pg_sequence_last_value('pgfeed.busy') - (date_part('epoch', clock_timestamp()) * 1000)::bigint, 0)::text,
 	coalesce((extract(epoch from kept_boot) * 1000000)::bigint, 0)::text,
 	coalesce(kept_xid::text, '0'),
-	array_to_string(kept_open, ',')] as head from pgfeed.state) s`
+	array_to_string(kept_open, ','),
+	pgfeed.hinting()::text] as head from pgfeed.state) s`
 
 const inGaps = `exists (select from unnest($14::xid8[], $15::xid8[]) g (first, last) where xid between first and last)`
 
@@ -106,6 +107,9 @@ func (l *Log) Read(
 	return l.query(ctx, check, each, readSQL, notNil(c.Snapshot.Xip), c.Snapshot.Xmax, time.UnixMicro(c.Snapshot.Boot),
 		q.After, notNil(c.Ahead), tenant, topics, user, to, through, toBoot, limit, operator, first, last, toFirst, toLast)
 }
+
+// BusyChannel is notified when hints are switched off: time to read the log.
+const BusyChannel = "pgfeed_busy"
 
 // ExtendBusy keeps hints off for that long from now, at most a minute. Any number of gateways may call it.
 func (l *Log) ExtendBusy(ctx context.Context, lease time.Duration) error {

@@ -101,7 +101,8 @@ func (c demoCmd) Run(ctx context.Context, io streams, log *slog.Logger) (err err
 	}
 	return runGateway(ctx, gatewayConfig{
 		DatabaseURL: url, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr, Auth: demoAuth(), Limits: demoLimits(), Page: web.Dist(), DrainWindow: c.DrainWindow,
-		Demo: func(pool *pgxpool.Pool) httpapi.Demo { return demo{pool} },
+		Retention: store.Retention{Age: 7 * 24 * time.Hour, Bytes: 1 << 30},
+		Demo:      func(pool *pgxpool.Pool) httpapi.Demo { return demo{pool} },
 		Started: func(addr net.Addr) {
 			if c.DatabaseURL == "" { // another's may hold a password
 				_, _ = fmt.Fprintln(io.out, "database:", url)

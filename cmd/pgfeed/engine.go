@@ -25,7 +25,11 @@ func newEngine(pool *pgxpool.Pool, notifyURL string, cfg gateway.Config) (engine
 	}
 	cfg.Interest = listener.Want
 	log := store.NewLog(pool)
-	return engine{log, listener, gateway.NewHub(log, cfg)}, nil
+	cfg.ExtendBusy = log.ExtendBusy
+	hub := gateway.NewHub(log, cfg)
+	look := func() { hub.Wake(0) }
+	listener.Hear(store.BusyChannel, store.Channel{Heard: func(string) { look() }, Missed: look})
+	return engine{log, listener, hub}, nil
 }
 
 // start runs hub, listener and what else is given until stop is called, which waits for all.

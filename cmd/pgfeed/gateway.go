@@ -30,7 +30,9 @@ type gatewayConfig struct {
 	Auth        authFlags
 	Limits      limitFlags
 	Stream      sse.Options
-	MaxReplay   int // 0: the hub's default
+	MaxReplay   int             // 0: the hub's default
+	BusyRate    int             // 0: the hub's default
+	Retention   store.Retention // zero: nothing is emptied
 	DrainWindow time.Duration
 	Page        fs.FS
 	Demo        func(*pgxpool.Pool) httpapi.Demo // nil: none
@@ -46,6 +48,7 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 	defer pool.Close()
 	live, err := newEngine(pool, cmp.Or(cfg.NotifyURL, cfg.DatabaseURL), gateway.Config{
 		MaxReplay: cfg.MaxReplay, MaxReplays: cfg.Limits.MaxReplays, MaxPending: cfg.Limits.MaxPendingBytes, Logger: log,
+		BusyRate: cfg.BusyRate,
 	})
 	if err != nil {
 		return err
@@ -102,7 +105,11 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		go func() { failed <- admin.Serve(adminListener) }()
 	}
 
-	defer live.start(background, verifier.run)()
+	defer live.start(background, verifier.run, func(ctx context.Context) {
+		if cfg.Retention != (store.Retention{}) {
+			cfg.Retention.Run(ctx, pool, log)
+		}
+	})()
 	go func() { failed <- server.Serve(public) }()
 	log.Info("serving", "http", public.Addr().String(), "admin", adminAddr)
 	if cfg.Started != nil {

@@ -33,6 +33,9 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Create or update pgfeed's tables in the database."`
 	Attach  attachCmd  `cmd:"" help:"Publish the rows inserted into a table from now on."`
 	Detach  detachCmd  `cmd:"" help:"Stop publishing a table."`
+
+	Maintain maintainCmd `cmd:"" help:"Empty what is no longer kept of the log, as gateways do by themselves."`
+
 	Session sessionCmd `cmd:"" help:"Make, revoke or list session tokens of the table \"sessions\"."`
 	Doctor  doctorCmd  `cmd:"" help:"Check what usually goes wrong between pgfeed and its database, and say how to mend it."`
 	Bench   benchCmd   `cmd:"" help:"Measure pgfeed on the system at hand."`

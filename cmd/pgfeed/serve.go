@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,10 @@ type serveCmd struct {
 	Heartbeat         time.Duration `default:"30s" help:"Time between pings on a stream."`
 	KeepAlive         time.Duration `default:"15s" help:"Silence on a stream after which a comment is sent, so that proxies don't cut it."`
 	MaxReplay         int           `default:"10000" help:"Most events that a returning client is sent; one that missed more is told to reload (reset: overflow)."`
+	BusyRate          int           `default:"200" help:"Writing transactions per second from which on the log is read every 20ms instead of writers sending hints, which makes them wait for each other; 0: never."`
 	DrainWindow       time.Duration `default:"20s" help:"On SIGTERM, time over which streams are closed one by one."`
+
+	retentionFlags
 
 	Auth   authFlags  `embed:""`
 	Limits limitFlags `embed:""`
@@ -55,6 +59,10 @@ func (c serveCmd) validate() error {
 	if c.DrainWindow < 0 {
 		add(fmt.Errorf("--drain-window can't be negative: %v", c.DrainWindow))
 	}
+	if c.BusyRate < 0 {
+		add(fmt.Errorf("--busy-rate can't be negative: %d", c.BusyRate))
+	}
+	add(c.retentionFlags.validate())
 	add(c.Auth.validate())
 	add(c.Limits.validate())
 	if wrong != nil {
@@ -75,7 +83,8 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	return runGateway(ctx, gatewayConfig{
 		DatabaseURL: c.DatabaseURL, NotifyURL: c.NotifyDatabaseURL, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr,
-		Auth: c.Auth, Limits: c.Limits, Stream: sse.Options{Heartbeat: c.Heartbeat, KeepAlive: c.KeepAlive}, MaxReplay: c.MaxReplay, DrainWindow: c.DrainWindow,
+		Auth: c.Auth, Limits: c.Limits, Stream: sse.Options{Heartbeat: c.Heartbeat, KeepAlive: c.KeepAlive}, MaxReplay: c.MaxReplay,
+		BusyRate: cmp.Or(c.BusyRate, -1), Retention: c.retention(), DrainWindow: c.DrainWindow,
 		Page: web.Dist(),
 	}, log)
 }

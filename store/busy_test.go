@@ -1,0 +1,196 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/store"
+)
+
+// busyGateway is a hub with its listener, and a subscriber of acme's that notes what it gets.
+type busyGateway struct {
+	hub  *gateway.Hub
+	stop func()
+
+	mu  sync.Mutex
+	got map[int64]int
+}
+
+func (g *busyGateway) total() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.got)
+}
+
+func startBusy(t *testing.T, url string, pool *pgxpool.Pool, rate int) *busyGateway {
+	t.Helper()
+	l, err := store.NewListener(url, pool, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := store.NewLog(pool)
+	g := &busyGateway{got: map[int64]int{}}
+	g.hub = gateway.NewHub(log, gateway.Config{BusyRate: rate, ExtendBusy: log.ExtendBusy, Interest: l.Want})
+	l.Hear(store.BusyChannel, store.Channel{Heard: func(string) { g.hub.Wake(0) }, Missed: func() { g.hub.Wake(0) }})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { g.hub.Run(ctx) })
+	wg.Go(func() { l.Run(ctx, g.hub) })
+	var s *gateway.Subscriber
+	eventually(t, "a first reading", func() bool {
+		s, _ = g.hub.Join(t.Context(), gateway.Request{Identity: gateway.Identity{Tenant: "acme"}, Topics: []string{"activity"}})
+		return s != nil
+	})
+	if err := s.Replay(t.Context(), func([]byte, int) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	ready := s.Alone()
+	wg.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ready:
+			}
+			b := s.Take(&gateway.Round{})
+			err := gateway.ReadFrames(b.Bytes, func(m gateway.Message) error {
+				if m.Name == "" {
+					return nil
+				}
+				var e struct{ ID string }
+				if err := json.Unmarshal(m.Data, &e); err != nil || m.Name != "activity:new" {
+					t.Errorf("%s %s %v", m.Name, m.Data, err)
+				}
+				seq, err := strconv.ParseInt(e.ID, 10, 64)
+				g.mu.Lock()
+				g.got[seq]++
+				g.mu.Unlock()
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	stopped := false
+	g.stop = func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			wg.Wait()
+			s.Leave()
+		}
+	}
+	t.Cleanup(g.stop)
+	return g
+}
+
+// eventually polls, for a minute at most.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !done(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within a minute", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func TestHintsSwitchOffAndOnAndNothingIsLostOrDoubled(t *testing.T) {
+	pool, url := migrated(t)
+	log := store.NewLog(pool)
+	one, two := startBusy(t, url, pool, 30), startBusy(t, url, pool, 30)
+	both := func(f func(*busyGateway) bool) bool { return f(one) && f(two) }
+	busy := func(g *busyGateway) bool { return g.hub.Stats().Often }
+	written := 0
+	write := func(q interface {
+		Begin(context.Context) (pgx.Tx, error)
+	}) {
+		tx, err := q.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := tx.Exec(t.Context(), insertActivity, "x"); err != nil {
+				t.Fatal(err)
+			}
+			written++
+		}
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	arrived := func() {
+		t.Helper()
+		eventually(t, "all events at both", func() bool { return both(func(g *busyGateway) bool { return g.total() == written }) })
+	}
+	for range 2 { // quiet, busy, and again
+		before := one.hub.Stats().Hinted
+		eventually(t, "hints", func() bool { write(pool); return one.hub.Stats().Hinted > before })
+		arrived()
+		late, err := pool.Begin(t.Context()) // written without a hint, and committed when hints are on again
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "busy", func() bool { write(pool); return both(busy) })
+		if _, err := late.Exec(t.Context(), insertActivity, "late"); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			write(pool)
+		}
+		arrived()
+		eventually(t, "the lease's end", func() bool { return position(t, log).Busy == 0 && !busy(one) && !busy(two) })
+		written++
+		if err := late.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		arrived()
+	}
+	for _, g := range []*busyGateway{one, two} {
+		for seq, n := range g.got {
+			if n != 1 {
+				t.Errorf("event %d came %d times", seq, n)
+			}
+		}
+	}
+	if one.hub.Stats().Leases+two.hub.Stats().Leases == 0 {
+		t.Error("nobody switched hints off")
+	}
+}
+
+func TestALeaseRunsOutWhenItsGatewaysAreGone(t *testing.T) {
+	pool, url := migrated(t)
+	log := store.NewLog(pool)
+	g := startBusy(t, url, pool, 30)
+	eventually(t, "busy", func() bool {
+		exec(t, pool, insertActivity, "x")
+		return position(t, log).Busy > 0
+	})
+	g.stop() // its lease stays behind
+	eventually(t, "hints", func() bool { return position(t, log).Busy == 0 })
+	l, h := listen(t, url, pool)
+	l.Want("acme", true)
+	h.next(t, func() { exec(t, pool, insertActivity, "y") })
+}
+
+func TestALeaseOfAClockThatWasSetBackIsCutShort(t *testing.T) {
+	pool, _ := migrated(t)
+	log := store.NewLog(pool)
+	exec(t, pool, `select setval('pgfeed.busy', (extract(epoch from now()) * 1000)::bigint + 86400000)`)
+	if err := log.ExtendBusy(t.Context(), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if busy := position(t, log).Busy; busy > time.Second {
+		t.Errorf("hints are off for another %v", busy)
+	}
+}

@@ -82,3 +82,14 @@ func (t times) since(before times) (sum time.Duration) {
 	}
 	return sum
 }
+
+// only gives those of some processes: the server has others, which tidy up after what was done before.
+func (t times) only(pids []int) times {
+	some := times{}
+	for _, pid := range pids {
+		if cpu, found := t[pid]; found {
+			some[pid] = cpu
+		}
+	}
+	return some
+}

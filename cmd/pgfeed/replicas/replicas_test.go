@@ -49,7 +49,7 @@ func TestEveryGatewayGetsEveryEventAndEachFigureIsThere(t *testing.T) {
 	}
 	for _, name := range []string{
 		"0 gateways, quiet: server's CPU per event", "1 gateways, quiet: server's CPU per event", "2 gateways, busy: server's CPU per event",
-		"2 gateways, idle: server's CPU", "2 gateways, busy: a gateway's CPU per event", "2 gateways, quiet: INSERT to subscriber, p50",
+		"2 gateways, idle: server's CPU for clients", "2 gateways, busy: a gateway's CPU per event", "2 gateways, quiet: INSERT to subscriber, p50",
 	} {
 		if seen[name] <= 0 {
 			t.Errorf("%s is %v", name, seen[name])

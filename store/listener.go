@@ -22,11 +22,13 @@ import (
 )
 
 const (
-	probeEvery   = 2 * time.Second
-	probeTimeout = 5 * time.Second
-	deafRead     = 250 * time.Millisecond
-	longestWait  = 5 * time.Second // between two attempts to connect
+	probeEvery  = 2 * time.Second
+	deafRead    = 250 * time.Millisecond
+	longestWait = 5 * time.Second // between two attempts to connect
 )
+
+// ProbeTimeout is usual for NewListener: a listener that has gone deaf is noticed within 5 s, as probes are sent every 2.
+const ProbeTimeout = 3 * time.Second
 
 // HintSink takes what the listener hears.
 type HintSink interface {
@@ -39,6 +41,7 @@ type HintSink interface {
 type Listener struct {
 	config  *pgx.ConnConfig
 	pool    *pgxpool.Pool
+	timeout time.Duration // of a probe
 	log     *slog.Logger
 	control string
 	changed chan struct{}
@@ -61,15 +64,16 @@ type Listener struct {
 	listening map[string]string // channel → tenant
 }
 
-// NewListener makes a listener. url is a direct connection, not one through a pooler in transaction mode; pool may be any.
-func NewListener(url string, pool *pgxpool.Pool, log *slog.Logger) (*Listener, error) {
+// NewListener makes a listener. url is a direct connection, not one through a pooler in transaction mode; pool may be any. A
+// probe that takes longer than the timeout to come back says that the listener hears nothing.
+func NewListener(url string, pool *pgxpool.Pool, timeout time.Duration, log *slog.Logger) (*Listener, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("notify database URL: %w", err)
 	}
 	config.RuntimeParams["application_name"] = "pgfeed listener"
 	return &Listener{
-		config: config, pool: pool, log: log, control: "pgfeed_ctl_" + rand.Text(),
+		config: config, pool: pool, timeout: timeout, log: log, control: "pgfeed_ctl_" + rand.Text(),
 		changed: make(chan struct{}, 1), echo: make(chan uint64, 16),
 		wanted: map[string]string{}, listening: map[string]string{},
 	}, nil
@@ -134,7 +138,7 @@ func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, ctx.Err()
 	case <-time.After(wait):
 	}
-	dial, cancel := context.WithTimeout(ctx, probeTimeout)
+	dial, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(dial, l.config)
 	if err != nil {
@@ -328,7 +332,7 @@ var errDeaf = errors.New("the listener's connection hears nothing")
 
 // poke sends one probe, and again while it hasn't come back: the connection may be just about to listen.
 func (l *Listener) poke(ctx context.Context, number uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	again := time.NewTicker(deafRead)
 	defer again.Stop()

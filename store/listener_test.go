@@ -26,7 +26,7 @@ func (h heard) Wake(time.Duration)    {}
 // listen runs a listener until the test ends.
 func listen(t *testing.T, url string, pool *pgxpool.Pool) (*store.Listener, heard) {
 	t.Helper()
-	l, err := store.NewListener(url, pool, slog.New(slog.DiscardHandler))
+	l, err := store.NewListener(url, pool, store.ProbeTimeout, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

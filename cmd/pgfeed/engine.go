@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -17,9 +19,9 @@ type engine struct {
 	hub      *gateway.Hub
 }
 
-// newEngine wires the three. notifyURL is a direct connection; cfg's Interest is set here.
-func newEngine(pool *pgxpool.Pool, notifyURL string, cfg gateway.Config) (engine, error) {
-	listener, err := store.NewListener(notifyURL, pool, cfg.Logger)
+// newEngine wires the three. notifyURL is a direct connection, probe the time in which its probes must come back (0: the usual one); cfg's Interest is set here.
+func newEngine(pool *pgxpool.Pool, notifyURL string, probe time.Duration, cfg gateway.Config) (engine, error) {
+	listener, err := store.NewListener(notifyURL, pool, cmp.Or(probe, store.ProbeTimeout), cfg.Logger)
 	if err != nil {
 		return engine{}, err
 	}

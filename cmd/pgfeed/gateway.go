@@ -25,18 +25,20 @@ import (
 type gatewayConfig struct {
 	DatabaseURL string
 	NotifyURL   string // "": DatabaseURL
-	HTTPAddr    string
-	AdminAddr   string // "": no admin address
-	Auth        authFlags
-	Limits      limitFlags
-	Stream      sse.Options
-	MaxReplay   int             // 0: the hub's default
-	BusyRate    int             // 0: the hub's default
-	Retention   store.Retention // zero: nothing is emptied
-	DrainWindow time.Duration
-	Page        fs.FS
-	Demo        func(*pgxpool.Pool) httpapi.Demo // nil: none
-	Started     func(addr net.Addr)
+	// ProbeTimeout is after what time a listener that doesn't hear itself counts as deaf; 0: the usual one.
+	ProbeTimeout time.Duration
+	HTTPAddr     string
+	AdminAddr    string // "": no admin address
+	Auth         authFlags
+	Limits       limitFlags
+	Stream       sse.Options
+	MaxReplay    int             // 0: the hub's default
+	BusyRate     int             // 0: the hub's default
+	Retention    store.Retention // zero: nothing is emptied
+	DrainWindow  time.Duration
+	Page         fs.FS
+	Demo         func(*pgxpool.Pool) httpapi.Demo // nil: none
+	Started      func(addr net.Addr)
 }
 
 // runGateway serves until ctx ends, then drains. An error means that it could not start, or that serving failed.
@@ -46,7 +48,7 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		return err
 	}
 	defer pool.Close()
-	live, err := newEngine(pool, cmp.Or(cfg.NotifyURL, cfg.DatabaseURL), gateway.Config{
+	live, err := newEngine(pool, cmp.Or(cfg.NotifyURL, cfg.DatabaseURL), cfg.ProbeTimeout, gateway.Config{
 		MaxReplay: cfg.MaxReplay, MaxReplays: cfg.Limits.MaxReplays, MaxPending: cfg.Limits.MaxPendingBytes, Logger: log,
 		BusyRate: cfg.BusyRate,
 	})

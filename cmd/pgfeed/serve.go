@@ -18,6 +18,7 @@ type serveCmd struct {
 	NotifyDatabaseURL string        `placeholder:"URL" help:"Direct connection for LISTEN, where --database-url goes through a pooler. Default: --database-url."`
 	HTTPAddr          string        `default:":8080" help:"Address of the API and the page."`
 	AdminAddr         string        `default:"127.0.0.1:9090" help:"Address of /metrics and /debug/pprof; empty: none. Keep it private."`
+	ProbeTimeout      time.Duration `default:"3s" help:"Time in which a notification that the gateway sends itself, every 2s, must come back. Else its listener counts as deaf, and is connected anew."`
 	Migrate           bool          `help:"Apply missing migrations first."`
 	Heartbeat         time.Duration `default:"30s" help:"Time between pings on a stream."`
 	KeepAlive         time.Duration `default:"15s" help:"Silence on a stream after which a comment is sent, so that proxies don't cut it."`
@@ -53,6 +54,9 @@ func (c serveCmd) validate() error {
 	if c.KeepAlive < time.Second {
 		add(fmt.Errorf("--keep-alive must be at least 1s, not %v", c.KeepAlive))
 	}
+	if c.ProbeTimeout < 100*time.Millisecond {
+		add(fmt.Errorf("--probe-timeout must be at least 100ms, not %v", c.ProbeTimeout))
+	}
 	if c.MaxReplay < 1 {
 		add(fmt.Errorf("--max-replay must be at least 1, not %d", c.MaxReplay))
 	}
@@ -82,7 +86,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		}
 	}
 	return runGateway(ctx, gatewayConfig{
-		DatabaseURL: c.DatabaseURL, NotifyURL: c.NotifyDatabaseURL, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr,
+		DatabaseURL: c.DatabaseURL, NotifyURL: c.NotifyDatabaseURL, ProbeTimeout: c.ProbeTimeout, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr,
 		Auth: c.Auth, Limits: c.Limits, Stream: sse.Options{Heartbeat: c.Heartbeat, KeepAlive: c.KeepAlive}, MaxReplay: c.MaxReplay,
 		BusyRate: cmp.Or(c.BusyRate, -1), Retention: c.retention(), DrainWindow: c.DrainWindow,
 		Page: web.Dist(),

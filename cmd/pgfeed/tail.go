@@ -41,7 +41,7 @@ func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
 		return err
 	}
 	defer pool.Close()
-	live, err := newEngine(pool, cmp.Or(c.NotifyDatabaseURL, c.DatabaseURL), gateway.Config{Logger: log})
+	live, err := newEngine(pool, cmp.Or(c.NotifyDatabaseURL, c.DatabaseURL), 0, gateway.Config{Logger: log})
 	if err != nil {
 		return usageError{fmt.Errorf("--notify-database-url: %w", err)}
 	}

@@ -119,8 +119,8 @@ func (o *Options) appendEnd(buf []byte, b *gateway.Batch) []byte {
 		return buf
 	}
 	if b.Close == gateway.CloseDrain {
-		// Each client its own time, or all of them would be back at once.
-		buf = gateway.AppendRetry(buf, o.Retry+rand.N(o.DrainRetry)) //nolint:gosec // jitter
+		// Each client its own time: streams that are closed within one tick of the drain don't come back within one.
+		buf = gateway.AppendRetry(buf, o.Retry/2+rand.N(o.Retry)) //nolint:gosec // jitter
 	}
 	return gateway.AppendBye(buf, b.Close)
 }

@@ -13,8 +13,7 @@ type Options struct {
 	Heartbeat    time.Duration // longest time between two frames, after which a ping is sent; 30s
 	KeepAlive    time.Duration // longest silence, after which a comment is sent; 15s
 	WriteTimeout time.Duration // for a peer to take what it is written; 10s
-	Retry        time.Duration // what clients are told to wait before they reconnect; 1s
-	DrainRetry   time.Duration // upper end of what is added to that, for each another time, when the gateway drains; 1s
+	Retry        time.Duration // what clients are told to wait before they reconnect, half of that to one and a half where the gateway drains; 1s
 	Writers      int           // goroutines that write to plain connections; GOMAXPROCS
 	Portable     bool          // serve plain connections as TLS and HTTP/2 are
 	Counters     *Counters     // where to count what is written; nowhere
@@ -26,7 +25,6 @@ func (o Options) withDefaults() Options {
 	o.KeepAlive = cmp.Or(o.KeepAlive, 15*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 10*time.Second)
 	o.Retry = cmp.Or(o.Retry, time.Second)
-	o.DrainRetry = cmp.Or(o.DrainRetry, time.Second)
 	o.Writers = cmp.Or(o.Writers, runtime.GOMAXPROCS(0))
 	if o.Counters == nil {
 		o.Counters = &Counters{}

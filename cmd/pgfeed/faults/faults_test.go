@@ -78,7 +78,7 @@ func TestNothingIsLostOrDoubledThrough(t *testing.T) {
 			settings: map[string]string{"max_prepared_transactions": "10"},
 		}, func(w *world) {
 			for _, name := range []string{"kept", "dropped"} {
-				w.batch(`set pgfeed.hints = off`, `begin`,
+				w.batch(`begin`,
 					`insert into "activityLogs" ("tenantId", action, description) select t, 'test', '`+name+`' from unnest('{acme,globex,initech}'::text[]) t`,
 					`prepare transaction '`+name+`'`)
 			}
@@ -101,7 +101,7 @@ func TestNothingIsLostOrDoubledThrough(t *testing.T) {
 					row(tenants[i%len(tenants)], "one of thousands"), i)
 				commit = append(commit, fmt.Sprintf("commit prepared 'open %d'", i))
 			}
-			w.batch(`set pgfeed.hints = off`, prepare.String())
+			w.batch(prepare.String())
 			w.flow(20)
 			w.hopAll() // with such a cursor
 			for _, s := range w.subscribers {
@@ -191,7 +191,9 @@ func TestNothingIsLostOrDoubledThrough(t *testing.T) {
 			through: func(t *testing.T, url string) string { return storetest.PgBouncer(t, url, storetest.PoolTransaction) },
 		}, func(w *world) {
 			for _, g := range w.gateways {
-				w.awaitReady(g, func(status int, body string) bool { return status == 200 && strings.Contains(body, `"degraded"`) })
+				w.awaitReady(g, func(status int, body string) bool {
+					return status == 200 && strings.Contains(body, `"status":"degraded"`)
+				})
 				w.until("the log says that the listener is deaf", func() bool { return strings.Contains(g.Log(), "the listener hears nothing") })
 			}
 			out, err := exec.CommandContext(w.ctx, program, "doctor", "--database-url", w.through).CombinedOutput() //nolint:gosec // our own
@@ -199,18 +201,31 @@ func TestNothingIsLostOrDoubledThrough(t *testing.T) {
 				w.Errorf("doctor: %v\n%s", err, out)
 			}
 		}},
-		{"listeners that hear nothing", setup{apart: true}, func(w *world) {
+		{"listeners that hear nothing", setup{apart: true, flags: []string{"--probe-timeout", "500ms"}}, func(w *world) {
 			for i := range w.gateways {
 				must(w, w.notify[i].Mute())
 			}
 			for _, g := range w.gateways {
-				w.awaitReady(g, func(status int, body string) bool { return status == 200 && strings.Contains(body, `"degraded"`) })
+				w.awaitReady(g, func(status int, body string) bool {
+					return status == 200 && strings.Contains(body, `"status":"degraded"`)
+				})
+				if failed, hears := w.metric(g, `pgfeed_listener_probe_failures_total`), w.metric(g, `pgfeed_listener_hears`); failed == 0 || hears != 0 {
+					w.Errorf("by the metrics, %v probes failed, and the listener hears: %v", failed, hears)
+				}
 			}
-			w.flow(40) // by reading the log
+			byHint, byLog := w.metrics(`pgfeed_events_total{source="hint"}`), w.metrics(`pgfeed_events_total{source="log"}`)
+			w.flow(40) // by reading the log, which is read four times a second meanwhile
+			if now := w.metrics(`pgfeed_events_total{source="hint"}`); now != byHint {
+				w.Errorf("%v events came by hints", now-byHint)
+			}
+			if now := w.metrics(`pgfeed_events_total{source="log"}`); now < byLog+40 {
+				w.Errorf("only %v events came by reading the log", now-byLog)
+			}
 			for i, g := range w.gateways {
 				must(w, w.notify[i].Heal())
 				w.awaitReady(g, func(status int, body string) bool { return status == 200 && strings.Contains(body, `"ready"`) })
 			}
+			w.until("hints bring events again", func() bool { return w.metrics(`pgfeed_events_total{source="hint"}`) > byHint })
 		}},
 	} {
 		t.Run(fault.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -221,6 +222,32 @@ func (w *world) awaitReady(g *faults.Gateway, wanted func(status int, body strin
 		}
 		return false
 	})
+}
+
+// metric is a figure of a gateway, by its name and labels.
+func (w *world) metric(g *faults.Gateway, name string) (value float64) {
+	w.Helper()
+	text, err := g.Metrics(w.ctx)
+	must(w, err)
+	for line := range strings.Lines(text) {
+		if figure, found := strings.CutPrefix(line, name+" "); found {
+			if value, err = strconv.ParseFloat(strings.TrimSpace(figure), 64); err != nil {
+				w.Fatal(err)
+			}
+			return value
+		}
+	}
+	w.Fatalf("there is no %s", name)
+	return 0
+}
+
+// metrics is the sum over all gateways.
+func (w *world) metrics(name string) (sum float64) {
+	w.Helper()
+	for _, g := range w.gateways {
+		sum += w.metric(g, name)
+	}
+	return sum
 }
 
 // settle ends the writers and compares: every subscriber must have exactly what was committed.

@@ -33,7 +33,7 @@ func (g *busyGateway) total() int {
 
 func startBusy(t *testing.T, url string, pool *pgxpool.Pool, rate int) *busyGateway {
 	t.Helper()
-	l, err := store.NewListener(url, pool, slog.New(slog.DiscardHandler))
+	l, err := store.NewListener(url, pool, store.ProbeTimeout, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,8 @@ import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
   testDir: 'e2e',
+  // `npm run screenshots` makes the pictures of the README, and is no test.
+  testIgnore: process.env.PGFEED_SCREENSHOTS ? [] : '**/screenshots.spec.ts',
   outputDir: 'test-results/artifacts',
   // The tests share one database and stop and start its gateways.
   workers: 1,

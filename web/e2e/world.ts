@@ -1,5 +1,5 @@
 import { Gateway } from './gateway';
-import { run } from './process';
+import { run, Running } from './process';
 
 /** One database with two gateways on it: the demo's own, and another that can be killed. */
 export class World {
@@ -27,6 +27,16 @@ export class World {
   /** Starts another gateway on the same database; whoever starts it stops it. */
   startGateway(args: readonly string[] = []): Promise<Gateway> {
     return Gateway.start(this.#bin, [`--database-url=${this.#databaseUrl}`, ...args]);
+  }
+
+  /** Starts another demo on the same database, which replays webhooks; whoever starts it stops it. */
+  async startDemo(args: readonly string[]): Promise<Running> {
+    const { process } = await Running.start(
+      this.#bin,
+      ['demo', `--database-url=${this.#databaseUrl}`, '--http-addr=127.0.0.1:0', ...args],
+      /^(http:\/\/\S+)$/m,
+    );
+    return process;
   }
 
   async killSecond(): Promise<void> {
@@ -95,11 +105,11 @@ export class World {
     tenant: string,
     user: string,
     title: string,
-    { type = 'info', category = 'comment' } = {},
+    { type = 'info', category = 'comment', body = 'By psql' } = {},
   ): Promise<void> {
     await this.#sql(
       `insert into "notifications" ("tenantId", "userId", type, category, title, body)
-       values (${quote(tenant)}, ${quote(user)}, ${quote(type)}, ${quote(category)}, ${quote(title)}, 'By psql')`,
+       values (${quote(tenant)}, ${quote(user)}, ${quote(type)}, ${quote(category)}, ${quote(title)}, ${quote(body)})`,
     );
   }
 

@@ -251,7 +251,7 @@ test('a client that missed more than can be sent is told to reload, and goes on'
   world,
   faults,
 }) => {
-  const gateway = await world.startGateway(['--max-replay=10']);
+  const gateway = await world.startGateway('--max-replay=10');
   try {
     faults.target = gateway.address;
     const patient = await Patient.open(page, world, faults, 'overflowing');

@@ -20,7 +20,7 @@ async function openBoth(page: Page, world: World): Promise<readonly [PanelView, 
 
 test('screenshots', async ({ page, world }) => {
   test.setTimeout(120_000);
-  const replay = await world.startDemo(['--pace=400ms']);
+  const replay = await world.startDemo('--pace=400ms');
   await page.emulateMedia({ colorScheme: 'light' });
   const [left] = await openBoth(page, world);
   await replay.stop();

@@ -28,7 +28,6 @@ export class PollingClient extends ServerClient {
     const { poller } = this;
     if (poller === null) return;
     const { failures, pollAt, answered } = poller;
-    if (answered) this.offline = false;
     if (this.offline || failures > FAILURES_BEFORE_OFFLINE) {
       this.setStatus({ state: 'offline', retryAt: null, pollAt });
     } else if (failures > 0 || !answered) {

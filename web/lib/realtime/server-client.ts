@@ -137,6 +137,8 @@ export abstract class ServerClient extends BaseClient {
     } else if (result.kind === 'failed') {
       if (result.badCursor) this.forgetCursor();
     } else if (result.identity === null || this.isStill(result.identity)) {
+      // Whatever the browser says.
+      this.offline = false;
       onPage(result);
     }
   }

@@ -29,7 +29,6 @@ type measuring struct {
 	tenants  []string
 	writers  *pgxpool.Pool
 	frame    int // bytes of one event's frame on a gateway's stream
-	numbers  atomic.Int64
 }
 
 // groups are how many tenants the mode with many has.

@@ -37,7 +37,6 @@ func (f *feed) take(s *Subscriber, r *Round) Batch {
 		b.Bytes, b.Events, b.Inserted, b.direct = a.bytes, a.events, a.inserted, a.direct
 		s.pos, s.partial = a.end, false
 		s.announce = false
-		s.late = s.late && s.pos != f.ring.end
 		if s.from != nil && s.pos == f.ring.end && f.hub.position().Snapshot.Covers(*s.from) {
 			s.from = nil
 		}

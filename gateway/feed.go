@@ -3,6 +3,7 @@ package gateway
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // maxAheadInCursor is how many sequence numbers a cursor carries at most. Past it a frame has no id; reconciliation
@@ -140,24 +141,24 @@ func (f *feed) trim() {
 	}
 }
 
+// lateAfter is how long a subscriber that is served alone may be writing what it took before it counts as one that doesn't read.
+const lateAfter = time.Second
+
 // untried is how many bytes the ring has that some subscribers could have been sent, and were not, because their writers haven't
-// come to it. Subscribers that don't read don't count: writers try and go on. With late, those that are served one by one, each
-// by a goroutine that waits for its peer, are taken for such that don't.
-func (f *feed) untried(late bool) int {
+// come to it. Subscribers that don't read don't count: writers try and go on, and goroutines of their own wait for them.
+func (f *feed) untried() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ring.size() <= f.hub.enough() {
 		return 0
 	}
+	now := time.Now().UnixNano()
 	least := f.ring.end
 	for _, l := range f.lanes {
 		switch {
 		case l.writer == nil:
 			for _, s := range l.subscribers {
-				switch {
-				case late:
-					s.late = true
-				case !s.late:
+				if s.took == 0 || now-s.took < int64(lateAfter) {
 					least = min(least, s.pos)
 				}
 			}

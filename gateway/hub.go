@@ -298,7 +298,7 @@ func (h *Hub) Hint(e *Event) {
 	if f == nil || h.position() == nil {
 		return
 	}
-	if f.untried(false) > h.enough() { // writers can't keep up: the next reading brings it, and waits for them
+	if f.untried() > h.enough() { // writers can't keep up: the next reading brings it, and waits for them
 		h.Wake(h.cfg.ReadDelay)
 		return
 	}

@@ -142,26 +142,18 @@ func (h *Hub) reconcile(ctx context.Context) error {
 	return nil
 }
 
-// lateAfter is how long a reading of the log waits for subscribers that are served one by one.
-const lateAfter = 100 * time.Millisecond
-
 // room waits, when a reading brings more events than a ring keeps, until writers have come to what the ring has: only those who
 // don't read should fall out of it.
 func (h *Hub) room(ctx context.Context, f *feed) error {
-	if f.untried(false) <= h.enough() {
+	if f.untried() <= h.enough() {
 		return nil
 	}
-	late := time.NewTimer(lateAfter)
-	defer late.Stop()
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
-	for isLate := false; f.untried(isLate) > h.enough(); {
-		isLate = false
+	for f.untried() > h.enough() {
 		select {
 		case <-h.progress:
 		case <-again.C:
-		case <-late.C:
-			isLate = true
 		case <-ctx.Done():
 			return ctx.Err()
 		}

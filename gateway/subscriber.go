@@ -13,6 +13,7 @@ type Subscriber struct {
 
 	place   int32 // in lane.subscribers
 	hash    uint32
+	turn    uint32 // of the writer's Round that it has a batch of; the feed's lock guards it
 	feed    *feed
 	topics  *topicSet
 	release func()
@@ -25,16 +26,15 @@ type Subscriber struct {
 
 	// The feed's lock guards the rest.
 	lane      *Lane
-	turn      uint32    // of the writer's Round that it has a batch of
 	pos       uint64    // the next byte of the ring that it hasn't been sent
 	from      *Snapshot // what its replay could see; nil once the hub's own cursor covers that
+	took      int64     // when it took, alone, what it may still be writing, in nanoseconds since 1970; 0: it asks for more
 	closing   uint8     // 1 + the index of the reason in closeReasons; 0: it goes on
 	replaying bool
 	overtaken bool // the epoch changed while it was replaying
 	announce  bool // its position is to be told
 	partial   bool // a frame has been written in part
 	blocked   bool // its socket is full
-	late      bool // it is served alone, and was waited for in vain
 	over      bool // its end has been taken
 }
 
@@ -93,20 +93,21 @@ func (s *Subscriber) signal() {
 	}
 }
 
-// Take gives what a subscriber that is served alone is to be written next; the batch may be empty. It doesn't wait.
+// Take gives what a subscriber that is served alone is to be written next. It doesn't wait. Take again after writing, until the batch
+// is empty: then wait for the channel.
 func (s *Subscriber) Take(r *Round) Batch {
 	f := s.feed
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r.begin()
-	if !s.hasNext() {
-		return Batch{}
+	s.took = 0
+	for s.hasNext() {
+		if b := f.take(s, r); b.Subscriber != nil {
+			s.took = time.Now().UnixNano()
+			return b
+		}
 	}
-	b := f.take(s, r)
-	if s.hasNext() {
-		s.signal()
-	}
-	return b
+	return Batch{}
 }
 
 // Close ends the subscriber: what the ring has for it is still taken, then its end. The first reason stands.

@@ -85,9 +85,10 @@ func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
 			return nil
 		case <-ready:
 		}
-		b := s.Take(&round)
-		if err = gateway.ReadFrames(b.Bytes, emit); err == nil && b.Close != "" {
-			return errors.New("events come faster than they are taken: go on from the last cursor")
+		for b := s.Take(&round); b.Subscriber != nil && err == nil; b = s.Take(&round) {
+			if err = gateway.ReadFrames(b.Bytes, emit); err == nil && b.Close != "" {
+				return errors.New("events come faster than they are taken: go on from the last cursor")
+			}
 		}
 	}
 	if errors.Is(err, errEnough) || ctx.Err() != nil {

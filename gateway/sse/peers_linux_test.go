@@ -57,13 +57,13 @@ func readUntil(t *testing.T, c net.Conn, r *bufio.Reader, text string) {
 	}
 }
 
-func plainWorld(t *testing.T, cfg gateway.Config, o sse.Options) *world {
+func plainWorld(t *testing.T, cfg gateway.Config) *world {
 	t.Helper()
-	return newWorld(t, "plain", cfg, o)
+	return newWorld(t, "plain", cfg, sse.Options{})
 }
 
 func TestWhatAClientSendsBehindItsRequestIsDropped(t *testing.T) {
-	w := plainWorld(t, gateway.Config{}, sse.Options{})
+	w := plainWorld(t, gateway.Config{})
 	c, r := dial(t, w, strings.Repeat("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 100))
 	for range 10 {
 		if _, err := c.Write(bytes.Repeat([]byte("x"), 3000)); err != nil {
@@ -78,7 +78,7 @@ func TestWhatAClientSendsBehindItsRequestIsDropped(t *testing.T) {
 }
 
 func TestAClientThatSendsOnAndOnIsClosed(t *testing.T) {
-	w := plainWorld(t, gateway.Config{}, sse.Options{})
+	w := plainWorld(t, gateway.Config{})
 	c, _ := dial(t, w, "")
 	chunk := bytes.Repeat([]byte("x"), 1<<20)
 	_ = c.SetWriteDeadline(time.Now().Add(patience))
@@ -89,7 +89,7 @@ func TestAClientThatSendsOnAndOnIsClosed(t *testing.T) {
 }
 
 func TestAClientThatClosesItsHalfIsGone(t *testing.T) {
-	w := plainWorld(t, gateway.Config{}, sse.Options{})
+	w := plainWorld(t, gateway.Config{})
 	c, r := dial(t, w, "")
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestAClientThatClosesItsHalfIsGone(t *testing.T) {
 }
 
 func TestAConnectionResetInTheMiddleOfAFrameLeavesNothingBehind(t *testing.T) {
-	w := plainWorld(t, gateway.Config{MaxPending: 8 << 20}, sse.Options{})
+	w := plainWorld(t, gateway.Config{MaxPending: 8 << 20})
 	reader := w.stream(t, "tenant=acme&user=gus")
 	before := descriptors(t)
 	for n := range 20 {
@@ -130,7 +130,7 @@ func TestAConnectionResetInTheMiddleOfAFrameLeavesNothingBehind(t *testing.T) {
 
 // With a frame that its socket has taken in part, a subscriber that is told to go can't be told why; the others are.
 func TestAByeNeverFollowsHalfAFrame(t *testing.T) {
-	w := plainWorld(t, gateway.Config{MaxPending: 16 << 20}, sse.Options{})
+	w := plainWorld(t, gateway.Config{MaxPending: 16 << 20})
 	c, r := dial(t, w, "")
 	w.publish("acme", strings.Repeat("x", 10<<20))
 	w.await(t, "the socket is full", func() bool { return w.counters.Stats().Bytes > 100<<10 })
@@ -149,7 +149,7 @@ func TestAByeNeverFollowsHalfAFrame(t *testing.T) {
 // When no descriptor is left, those who come wait or are told to come again, those who are here don't notice, and afterwards all
 // is as before.
 func TestNoDescriptorsAreLeftForAWhile(t *testing.T) {
-	w := plainWorld(t, gateway.Config{}, sse.Options{})
+	w := plainWorld(t, gateway.Config{})
 	here := w.stream(t, "tenant=acme&user=ada")
 	before := descriptors(t)
 	var limit syscall.Rlimit
@@ -212,7 +212,7 @@ func highest(t *testing.T) (most int) {
 }
 
 func TestAnIdleStreamHasNoGoroutine(t *testing.T) {
-	w := plainWorld(t, gateway.Config{}, sse.Options{})
+	w := plainWorld(t, gateway.Config{})
 	w.stream(t, "tenant=acme&user=ada").Close()
 	w.await(t, "it has left", func() bool { return w.hub.Subscribers() == 0 })
 	w.client.(*http.Transport).CloseIdleConnections()

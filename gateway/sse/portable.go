@@ -51,18 +51,8 @@ func (p *portable) live(ctx context.Context, s *gateway.Subscriber) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-ready:
-			b := s.Take(&p.round)
-			buf := b.Bytes
-			if b.Close != "" {
-				buf = p.o.appendEnd(buf[:len(buf):len(buf)], &b)
-			}
-			if err := p.write(buf); err != nil {
+			if over, err := p.take(s); over || err != nil {
 				return err
-			}
-			p.o.Counters.Wrote(b.Events, 0)
-			p.o.Counters.passed(b.Inserted, 1, p.wrote)
-			if b.Close != "" {
-				return nil
 			}
 			silence.Reset(p.due())
 		case now := <-silence.C:
@@ -70,6 +60,28 @@ func (p *portable) live(ctx context.Context, s *gateway.Subscriber) error {
 				return err
 			}
 			silence.Reset(p.due())
+		}
+	}
+}
+
+// take writes all that there is, and reports whether that was the end.
+func (p *portable) take(s *gateway.Subscriber) (over bool, err error) {
+	for {
+		b := s.Take(&p.round)
+		if b.Subscriber == nil {
+			return false, nil
+		}
+		buf := b.Bytes
+		if b.Close != "" {
+			buf = p.o.appendEnd(buf[:len(buf):len(buf)], &b)
+		}
+		if err := p.write(buf); err != nil {
+			return true, err
+		}
+		p.o.Counters.Wrote(b.Events, 0)
+		p.o.Counters.passed(b.Inserted, 1, p.wrote)
+		if b.Close != "" {
+			return true, nil
 		}
 	}
 }

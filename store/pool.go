@@ -59,6 +59,12 @@ func (p *poolerCheck) prepare(ctx context.Context, c *pgx.ConnConfig) error {
 	}
 	if p.found.Load() == pooler {
 		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // unnamed statements only
+		return nil
+	}
+	// Reading the log looks dear to the planner, and takes a millisecond: compiling it first took up to two seconds. A pooler
+	// would refuse this setting.
+	if _, said := c.RuntimeParams["jit"]; !said {
+		c.RuntimeParams["jit"] = "off"
 	}
 	return nil
 }

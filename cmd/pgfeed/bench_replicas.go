@@ -19,6 +19,7 @@ type benchReplicasCmd struct {
 	Quiet    int           `default:"50" help:"Inserts per second in quiet mode."`
 	Busy     int           `default:"1000" help:"Inserts per second in busy mode; 0: it isn't measured."`
 	Duration time.Duration `default:"6s" help:"Time for each measurement."`
+	Settle   time.Duration `default:"12s" help:"Time to wait before the idle system is measured; PostgreSQL counts transactions up to 10s late."`
 }
 
 func (c benchReplicasCmd) validate() error {
@@ -38,6 +39,9 @@ func (c benchReplicasCmd) validate() error {
 	if c.Duration < time.Second {
 		add(fmt.Errorf("--duration must be at least 1s, not %v", c.Duration))
 	}
+	if c.Settle < 0 {
+		add(fmt.Errorf("--settle can't be negative: %v", c.Settle))
+	}
 	if wrong != nil {
 		return usageError{wrong}
 	}
@@ -55,7 +59,7 @@ func (c benchReplicasCmd) Run(ctx context.Context, io streams) error {
 	}
 	return c.measure(ctx, io, "replicas", func(ctx context.Context, report *bench.Report, progress *bench.Progress) error {
 		err := replicas.Run(ctx, replicas.Options{
-			Program: program, Counts: c.Gateways, Tenants: c.Tenants, Quiet: c.Quiet, Busy: c.Busy, Duration: c.Duration,
+			Program: program, Counts: c.Gateways, Tenants: c.Tenants, Quiet: c.Quiet, Busy: c.Busy, Duration: c.Duration, Settle: c.Settle,
 		}, report, progress)
 		if err == nil && len(report.Missed()) > 0 {
 			err = errMissed

@@ -37,9 +37,8 @@ type phase struct {
 }
 
 const (
-	settling = 2 * time.Second // for what starting gateways and connecting subscribers leaves to do
-	warmUp   = 2 * time.Second // of each load
-	catchUp  = time.Minute     // for what is under way when the writers have ended
+	warmUp  = 2 * time.Second // of each load
+	catchUp = time.Minute     // for what is under way when the writers have ended
 )
 
 // Run measures every number of gateways, and adds its figures to the report. An error says that it could not go on.
@@ -116,7 +115,19 @@ func (m *measurement) grow(ctx, running context.Context, wg *sync.WaitGroup, n i
 			}
 		}
 	}
-	return pause(ctx, settling)
+	// Gateways go on reading many times a second for a while after the last of many inserts.
+	for log := store.NewLog(m.fleet.Pool); ; {
+		at, err := log.Position(wait)
+		if err != nil {
+			return err
+		}
+		if at.Busy == 0 {
+			return pause(ctx, m.Settle)
+		}
+		if err := pause(wait, at.Busy); err != nil {
+			return err
+		}
+	}
 }
 
 // usage is what was taken up to a moment.

@@ -36,7 +36,7 @@ func TestEveryGatewayGetsEveryEventAndEachFigureIsThere(t *testing.T) {
 		t.Skip("CPU times are read from /proc")
 	}
 	report := bench.NewReport("replicas")
-	err := Run(t.Context(), Options{Program: program, Counts: []int{1, 2}, Tenants: 2, Quiet: 20, Busy: 100, Duration: time.Second}, report, new(bench.Progress))
+	err := Run(t.Context(), Options{Program: program, Counts: []int{1, 2}, Tenants: 2, Quiet: 20, Busy: 100, Duration: time.Second, Settle: time.Second}, report, new(bench.Progress))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,8 @@ export default defineConfig({
   use: {
     browserName: 'chromium',
     viewport: { width: 1280, height: 900 },
-    trace: 'retain-on-failure',
+    // Without the pictures of each step, which take longer than the steps.
+    trace: { mode: 'retain-on-failure', screenshots: false },
     launchOptions: {
       // Debian's browser: the one that Playwright would fetch isn't needed.
       executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',

@@ -120,26 +120,6 @@ test('an urgent one is a toast for five seconds, longer while it is hovered', as
   await expect(view.bell).toHaveAccessibleName('Notifications, 1 unread');
 });
 
-test('of two tabs one shows the toast, and both count it', async ({ context, world }) => {
-  const token = await world.session('two tabs', 'tom');
-  const views: PanelView[] = [];
-  for (let n = 0; n < 2; n++) {
-    const page = await context.newPage();
-    await page.goto(world.second);
-    const view = new PanelView(page, 'Left');
-    await view.useToken(token);
-    await view.isLive();
-    views.push(view);
-  }
-  await world.insertNotification('two tabs', 'tom', 'Only once', { type: 'urgent' });
-  for (const view of views) {
-    await expect(view.bell).toHaveAccessibleName('Notifications, 1 unread');
-  }
-  // The count comes after the event that would make a toast.
-  const toasts = await Promise.all(views.map((view) => view.toasts.count()));
-  expect(toasts.toSorted()).toEqual([0, 1]);
-});
-
 test('sound is off until it is turned on, and stays on', async ({ page, world }) => {
   await page.addInitScript(() => {
     Object.assign(window, { tones: 0 });

@@ -15,11 +15,11 @@ rmSync(join(examples, 'node_modules'), { recursive: true, force: true });
 for (const name of ['client', 'react']) {
   const target = join(examples, 'node_modules/@pgfeed', name);
   mkdirSync(target, { recursive: true });
-  const packed = run('npm', ['pack', '--json', '--pack-destination', target], {
-    cwd: join(import.meta.dirname, name),
-  });
+  const packed = run('npm', ['pack', '--json', `./${name}`], { cwd: import.meta.dirname });
   const [{ filename }] = JSON.parse(packed);
-  run('tar', ['-xzf', filename, '--strip-components=1'], { cwd: target });
+  run('tar', ['-xzf', join(import.meta.dirname, filename), '--strip-components=1'], {
+    cwd: target,
+  });
 }
 // What the tests run with is what a user gets.
 const { dependencies, version } = manifest('.');

@@ -60,6 +60,7 @@ type setup struct {
 	gateways int
 	quiet    bool // nobody writes but the test
 	hopAfter int  // events, roughly, between two hops of a subscriber; 20
+	long     bool // it takes long
 }
 
 // world is a server, gateways before it, subscribers and writers.

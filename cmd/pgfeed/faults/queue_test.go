@@ -22,7 +22,7 @@ func TestAFullNotifyQueueFailsNoInsertAndLosesNothing(t *testing.T) {
 	if version := majorVersion(t, binDir); version < 17 {
 		t.Skipf("PostgreSQL %d has a queue of 8 GB; from 17 on max_notify_queue_pages makes one that a test can fill: .ci/postgres-versions 18", version)
 	}
-	w := newWorld(t, setup{postgres: binDir, settings: map[string]string{"max_notify_queue_pages": "64"}})
+	w := newWorld(t, setup{postgres: binDir, flags: []string{"--busy-rate", "0"}, settings: map[string]string{"max_notify_queue_pages": "64"}})
 	w.flow(10)
 	sitting := w.connect()
 	_, err = sitting.Exec(w.ctx, `listen anything`)

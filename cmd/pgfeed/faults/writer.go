@@ -30,20 +30,22 @@ type Writers struct {
 	failed    atomic.Int64
 	lastError atomic.Value // string
 	wg        sync.WaitGroup
-	stop      context.CancelFunc
+	stopping  chan struct{}
+	stop      func()
 }
 
 // StartWriters starts them.
 func StartWriters(ctx context.Context, c WritersConfig) *Writers {
-	ctx, stop := context.WithCancel(ctx)
-	w := &Writers{WritersConfig: c, stop: stop}
+	w := &Writers{WritersConfig: c, stopping: make(chan struct{})}
+	w.stop = sync.OnceFunc(func() { close(w.stopping) })
 	for range c.Writers {
 		w.wg.Go(func() { w.write(ctx) })
 	}
 	return w
 }
 
-// Stop ends them, and gives how many transactions committed and how many failed.
+// Stop ends them after the transaction that each is in, since nobody could tell whether one that is cut off in its commit has
+// committed, and gives how many committed and how many failed.
 func (w *Writers) Stop() (committed, failed int64) {
 	w.stop()
 	w.wg.Wait()
@@ -67,7 +69,7 @@ func (w *Writers) write(ctx context.Context) {
 		}
 	}()
 	next := time.Now()
-	for ctx.Err() == nil {
+	for {
 		if err := w.once(ctx, &conn); err != nil && ctx.Err() == nil {
 			w.failed.Add(1)
 			w.lastError.Store(err.Error())
@@ -79,6 +81,9 @@ func (w *Writers) write(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
+			return
+		case <-w.stopping:
+			return
 		case <-time.After(time.Until(next)):
 		}
 	}

@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options, report *bench.Report, progress *bench.P
 	}
 	defer stop()
 	begun := time.Now()
-	writers := faults.StartWriters(ctx, s.writing())
+	writers := faults.StartWriters(context.WithoutCancel(ctx), s.writing()) // they end by Stop
 	defer writers.Stop()
 	err = s.run(ctx, writers)
 	took := time.Since(begun)

@@ -87,8 +87,12 @@ func (s *Sessions) query(ctx context.Context, tokens []string) (found map[string
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	found, err = s.cfg.Source.Find(ctx, tokens)
+	tenant := ""
 	for token, f := range found {
-		f.Session = Name(token)
+		if f.Tenant == tenant { // one text for many streams
+			f.Tenant = tenant
+		}
+		tenant, f.Session = f.Tenant, Name(token)
 		found[token] = f
 	}
 	return found, since, err
@@ -96,12 +100,31 @@ func (s *Sessions) query(ctx context.Context, tokens []string) (found map[string
 
 // forget drops answers that are not good any more, when there are enough of them to be worth it. It needs the lock.
 func (s *Sessions) forget(now time.Time) {
-	if len(s.fresh) < tokensAtATime {
-		return
+	if len(s.fresh) >= tokensAtATime {
+		s.forgetOld(now)
 	}
+}
+
+func (s *Sessions) forgetOld(now time.Time) {
 	for token, v := range s.fresh {
 		if now.Sub(v.at) >= s.cfg.Fresh {
 			delete(s.fresh, token)
 		}
+	}
+}
+
+// tidy drops what a crowd has left behind: a map never shrinks by itself. It needs the lock.
+func (s *Sessions) tidy(now time.Time) {
+	if s.forgetOld(now); len(s.fresh) == 0 {
+		s.fresh = map[string]verified{}
+	}
+	if len(s.calls) == 0 {
+		s.calls = map[string]*call{}
+	}
+	if len(s.due) == 0 {
+		s.due = map[string]struct{}{}
+	}
+	if len(s.queue) == 0 {
+		s.queue = nil
 	}
 }

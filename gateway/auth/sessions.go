@@ -78,11 +78,26 @@ type verified struct {
 	at time.Time
 }
 
+// held is a session with open streams. There may be one for every stream, so it is small; its name is Name(token).
 type held struct {
-	token   string
-	id      gateway.Identity
-	streams int
-	closed  bool // its streams were told to end
+	token, tenant, user string
+	expiry              int64 // nanoseconds since 1970; 0: never
+	streams             int32
+	closed              bool // its streams were told to end
+}
+
+func (h *held) identity() gateway.Identity {
+	id := gateway.Identity{Tenant: h.tenant, User: h.user}
+	if h.expiry != 0 {
+		id.Expiry = time.Unix(0, h.expiry)
+	}
+	return id
+}
+
+func (h *held) expires(at time.Time) {
+	if h.expiry = 0; !at.IsZero() {
+		h.expiry = at.UnixNano()
+	}
 }
 
 type lookupStats struct {
@@ -174,22 +189,25 @@ func (s *Sessions) hold(token string, id gateway.Identity) (release func()) {
 	defer s.mu.Unlock()
 	h := s.held[id.Session]
 	if h == nil {
-		h = &held{token: token, id: id}
+		h = &held{token: token, tenant: id.Tenant, user: id.User}
+		h.expires(id.Expiry)
 		s.held[id.Session] = h
 	}
 	h.streams++
-	if v, ok := s.fresh[token]; !ok || !same(v.id, id) || !same(h.id, id) {
+	if v, ok := s.fresh[token]; !ok || !same(v.id, id) || !same(h.identity(), id) {
 		s.due[id.Session] = struct{}{}
 		signal(s.poke)
 	}
-	return sync.OnceFunc(func() {
+	return func() { // there is one for every open stream: it refers to no more than it must
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if h.streams--; h.streams == 0 && s.held[id.Session] == h {
-			delete(s.held, id.Session)
-			delete(s.due, id.Session)
+		if name := Name(h.token); h.streams > 0 {
+			if h.streams--; h.streams == 0 && s.held[name] == h {
+				delete(s.held, name)
+				delete(s.due, name)
+			}
 		}
-	})
+	}
 }
 
 // Run answers lookups and watches sessions until ctx ends. It waits for what it started.

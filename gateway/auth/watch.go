@@ -31,7 +31,7 @@ func (s *Sessions) Changed(payload string) {
 	}
 	if change.All || len(change.Users) > 0 {
 		for name, h := range s.held {
-			if change.All || slices.Contains(change.Users, UserName(h.id.User)) {
+			if change.All || slices.Contains(change.Users, UserName(h.user)) {
 				s.due[name] = struct{}{}
 			}
 		}
@@ -109,12 +109,13 @@ func (s *Sessions) markDue(ctx context.Context, now time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.tidy(now)
 	for name, h := range s.held {
-		if expired(h.id) != nil { // also while the database is away
+		if expired(h.identity()) != nil { // also while the database is away
 			s.end(name, h, "it has expired")
 			continue
 		}
-		if all || h.closed || !h.id.Expiry.IsZero() && h.id.Expiry.Sub(now) < beforeExpiry+s.cfg.Fresh {
+		if all || h.closed || h.expiry != 0 && time.Unix(0, h.expiry).Sub(now) < beforeExpiry+s.cfg.Fresh {
 			s.due[name] = struct{}{}
 		}
 	}
@@ -162,11 +163,11 @@ func (s *Sessions) check(ctx context.Context, sessions, tokens []string) error {
 			continue
 		}
 		f, known := found[tokens[i]]
-		if !known || f.Refused != "" || !same(f.Identity, h.id) || expired(f.Identity) != nil {
-			s.end(name, h, reason(known, f, h.id))
+		if !known || f.Refused != "" || !same(f.Identity, h.identity()) || expired(f.Identity) != nil {
+			s.end(name, h, reason(known, f, h.identity()))
 			continue
 		}
-		h.id.Expiry = f.Expiry // later than it was, where the application extends sessions
+		h.expires(f.Expiry) // later than it was, where the application extends sessions
 	}
 	return nil
 }
@@ -174,7 +175,7 @@ func (s *Sessions) check(ctx context.Context, sessions, tokens []string) error {
 // end closes the streams of a session, and again each time that it is asked: one may just be opening. It needs the lock.
 func (s *Sessions) end(name string, h *held, reason string) {
 	if !h.closed {
-		s.log.Info("session ended", "session", name, "tenant", h.id.Tenant, "user", h.id.User, "reason", reason)
+		s.log.Info("session ended", "session", name, "tenant", h.tenant, "user", h.user, "reason", reason)
 		s.lookedUp.closed.Add(1)
 		h.closed = true
 	}

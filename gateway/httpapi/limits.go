@@ -82,32 +82,28 @@ func (a *api) limitRate(next echo.HandlerFunc) echo.HandlerFunc {
 func (a *api) countStream(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		pass, _ := c.Get(passKey).(auth.Pass)
-		release := func() {}
+		w := &watch{}
 		if a.Limits.Streams != nil {
 			var err error
-			if release, err = a.Limits.Streams.Acquire(pass.Tenant, pass.User, address(c)); err != nil {
+			if w.stream, err = a.Limits.Streams.Acquire(pass.Tenant, pass.User, address(c)); err != nil {
 				return err
 			}
 		}
 		if a.Limits.Connections != nil {
-			open, over := release, a.Limits.Connections.Stream(c.Request().Context())
-			release = func() { over(); open() }
+			w.connection = a.Limits.Connections.Stream(c.Request().Context())
 		}
-		var watch watch
-		c.Set(watchKey, func() { watch.begin(pass) })
-		c.Set(releaseKey, func() {
-			watch.end()
-			release()
-		})
+		c.Set(watchKey, func() { w.begin(pass) })
+		c.Set(releaseKey, w.end)
 		return next(c)
 	}
 }
 
-// watch holds a pass between the stream's joining and its end, whichever order these two are told in.
+// watch holds a pass between the stream's joining and its end, whichever order these two are told in, and what else ends with
+// the stream. There is one for every open stream.
 type watch struct {
-	mu      sync.Mutex
-	over    bool
-	release func()
+	mu                       sync.Mutex
+	over                     bool
+	pass, stream, connection func() // nil: there is none
 }
 
 // begin is called once the hub can close the stream: a session that has ended meanwhile is found out now.
@@ -115,7 +111,7 @@ func (w *watch) begin(pass auth.Pass) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.over {
-		w.release = pass.Hold()
+		w.pass = pass.Hold()
 	}
 }
 
@@ -123,8 +119,10 @@ func (w *watch) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
-	if w.release != nil {
-		w.release()
+	for _, release := range []func(){w.pass, w.connection, w.stream} {
+		if release != nil {
+			release()
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"sync"
 	"time"
@@ -20,7 +21,8 @@ type Streams struct {
 
 	mu        sync.Mutex
 	total     int
-	users     map[userKey]int
+	seed      maphash.Seed
+	users     map[uint64]int // by a hash of tenant and name: there may be as many as streams
 	tenants   map[string]int
 	addresses map[netip.Addr]int
 	refused   map[Scope]uint64
@@ -30,7 +32,7 @@ type userKey struct{ tenant, user string }
 
 // NewStreams makes a counter without streams.
 func NewStreams(cfg StreamsConfig) *Streams {
-	return &Streams{cfg: cfg, users: map[userKey]int{}, tenants: map[string]int{}, addresses: map[netip.Addr]int{}, refused: map[Scope]uint64{}}
+	return &Streams{cfg: cfg, seed: maphash.MakeSeed(), users: map[uint64]int{}, tenants: map[string]int{}, addresses: map[netip.Addr]int{}, refused: map[Scope]uint64{}}
 }
 
 // fullRetry is after what time a client that met a limit on open streams may try again: streams end at any time.
@@ -38,7 +40,7 @@ const fullRetry = 10 * time.Second
 
 // Acquire counts one more stream, or gives a *Refusal. The stream's end calls release; calling it again does nothing.
 func (s *Streams) Acquire(tenant, user string, address netip.Addr) (release func(), err error) {
-	key, from := userKey{tenant, user}, Client(address)
+	key, from := maphash.Comparable(s.seed, userKey{tenant, user}), Client(address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range []struct {
@@ -59,14 +61,19 @@ func (s *Streams) Acquire(tenant, user string, address netip.Addr) (release func
 	s.users[key]++
 	s.tenants[tenant]++
 	s.addresses[from]++
-	return sync.OnceFunc(func() {
+	over := false
+	return func() { // there is one for every open stream
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if over {
+			return
+		}
+		over = true
 		s.total--
 		decrease(s.users, key)
 		decrease(s.tenants, tenant)
 		decrease(s.addresses, from)
-	}), nil
+	}, nil
 }
 
 func decrease[K comparable](counts map[K]int, key K) {

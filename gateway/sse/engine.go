@@ -146,6 +146,7 @@ func (e *Engine) giveBack() {
 	e.arrivals = 0
 	e.mu.Unlock()
 	if crowd {
+		debug.FreeOSMemory() // what lies in pools is only given up by the second collection after it was last used
 		debug.FreeOSMemory()
 	}
 }

@@ -33,7 +33,7 @@ func newWheel(o *Options) wheel {
 // early is how many ticks a connection's turn comes before the time: connections that were written to at the same moment
 // shouldn't all be again.
 func early(c *conn, ticks uint32) uint32 {
-	return uint32(c.place) * 2654435761 >> 8 % (ticks/4 + 1) //nolint:gosec // never negative
+	return uint32(c.place) * 2654435761 >> 8 % (ticks/8 + 1) //nolint:gosec // never negative
 }
 
 // dueAt is the tick when the connection's silence is to be broken.

@@ -13,6 +13,9 @@ import (
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/faults"
 )
 
+// warmUp is how many streams come and go before anything is measured.
+const warmUp = 200
+
 // settling is the time in which a gateway gives back what connecting took.
 const settling = 8 * time.Second
 
@@ -41,8 +44,10 @@ func RunIdle(ctx context.Context, o IdleOptions, report *bench.Report, progress 
 			return err
 		}
 	}
-	// One stream that comes and goes first: what the first of all costs isn't the others' doing.
-	c, _, err := connect(ctx, g.Addr(), 1, 0, func(int) []byte { return streamRequest(g.Addr(), token(tenants[0], 0)) })
+	// A few streams that come and go first: what the first of all cost isn't the others' doing.
+	c, _, err := connect(ctx, g.Addr(), min(warmUp, most), 0, func(i int) []byte {
+		return streamRequest(g.Addr(), token(tenants[i%len(tenants)], i/len(tenants)))
+	})
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,8 @@ func cpu(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * tick, errors.Join(err1, err2)
 }
 
-// memory is what a process holds in user space, in bytes: the resident part of everything that it has mapped.
+// memory is what a process holds in user space, in bytes: heap, stacks and all else that isn't a page of a file, which the kernel
+// can read again.
 func memory(pid int) (float64, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
@@ -37,10 +38,10 @@ func memory(pid int) (float64, error) {
 	defer f.Close() //nolint:errcheck // it was read
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		if fields := bytes.Fields(lines.Bytes()); len(fields) >= 2 && string(fields[0]) == "Rss:" {
+		if fields := bytes.Fields(lines.Bytes()); len(fields) >= 2 && string(fields[0]) == "Anonymous:" {
 			kilobytes, err := strconv.ParseFloat(string(fields[1]), 64)
 			return kilobytes * 1024, err
 		}
 	}
-	return 0, errors.Join(errors.New("smaps_rollup has no Rss"), lines.Err())
+	return 0, errors.Join(errors.New("smaps_rollup has no Anonymous"), lines.Err())
 }

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/writes"
+)
+
+type benchWriteCmd struct {
+	benchFlags
+	DatabaseURL string        `placeholder:"URL" help:"Migrated database to run on, in a schema of its own that is dropped at the end. Default: a PostgreSQL of its own."`
+	Writers     []int         `default:"16,64" help:"How many connections write at once."`
+	Modes       []string      `placeholder:"NAME,…" help:"How they write: ${write_modes}. Default: all."`
+	Rounds      int           `default:"5" help:"How often each table is measured, in turns."`
+	Duration    time.Duration `default:"5s" help:"How long each round takes, after 2s that don't count."`
+	Gateways    int           `default:"1" help:"How many gateways listen meanwhile."`
+	Tenants     int           `default:"100" help:"How many tenants the rows belong to; one of them has a subscriber at every gateway."`
+}
+
+func (c benchWriteCmd) validate() error {
+	var wrong error
+	add := func(err error) { wrong = errors.Join(wrong, err) }
+	if c.DatabaseURL != "" {
+		add(checkURL("database-url", c.DatabaseURL))
+	}
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"writers", slices.Min(append(slices.Clone(c.Writers), 1))}, {"rounds", c.Rounds}, {"gateways", c.Gateways}, {"tenants", c.Tenants}} {
+		if n.value < 1 {
+			add(fmt.Errorf("--%s must be at least 1, not %d", n.flag, n.value))
+		}
+	}
+	if c.Duration < 100*time.Millisecond {
+		add(fmt.Errorf("--duration must be at least 100ms, not %v", c.Duration))
+	}
+	for _, mode := range c.Modes {
+		if !slices.Contains(writes.Modes(), mode) {
+			add(fmt.Errorf("--modes: there is no %q; there are %s", mode, strings.Join(writes.Modes(), ", ")))
+		}
+	}
+	if wrong != nil {
+		return usageError{wrong}
+	}
+	return nil
+}
+
+// Run measures and prints the report.
+func (c benchWriteCmd) Run(ctx context.Context, io streams) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program, to run gateways: %w", err)
+	}
+	if len(c.Modes) == 0 {
+		c.Modes = writes.Modes()
+	}
+	return c.measure(ctx, io, "write", func(ctx context.Context, report *bench.Report, progress *bench.Progress) error {
+		err := writes.Run(ctx, writes.Options{
+			Program: program, DatabaseURL: c.DatabaseURL, Writers: c.Writers, Modes: c.Modes, Rounds: c.Rounds, Duration: c.Duration,
+			Gateways: c.Gateways, Tenants: c.Tenants,
+		}, report, progress)
+		if err == nil && len(report.Missed()) > 0 {
+			err = errMissed
+		}
+		return err
+	})
+}

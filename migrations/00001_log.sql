@@ -134,6 +134,57 @@ end
 $$;
 -- +goose StatementEnd
 
+-- The events that a cursor lacks: disjoint sets of transactions that were open at the cursor, by name or, where they were many, by
+-- ranges; of those given an xid after it, and of those of a later server start. store.Log.Read asks, and says what else
+-- narrows them down. It is a function for the sake of its settings: without them Postgres, which can't know that "later than the
+-- cursor" is little, takes to parallel scans of the whole. It sees what the statement sees that calls it.
+-- +goose StatementBegin
+create function pgfeed.read(
+    open xid8[], next xid8, at_boot timestamptz, after bigint, ahead bigint[],
+    for_tenant text, topics text[], for_user text, operator boolean,
+    replay pg_snapshot, replay_through bigint, replay_boot timestamptz, most bigint,
+    gaps_first xid8[], gaps_last xid8[], replay_gaps_first xid8[], replay_gaps_last xid8[]
+) returns table (seq bigint, xid xid8, boot timestamptz, tenant text, recipient text, event text, data json, at timestamptz)
+language plpgsql stable
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set max_parallel_workers_per_gather = 0 set jit = off set search_path = pg_catalog, pg_temp as $$
+begin
+    if for_tenant is null and cardinality(gaps_first) = 0 and cardinality(ahead) = 0 and replay is null
+        and at_boot = pg_postmaster_start_time() then -- a gateway's own
+        return query
+            select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from (
+                select * from pgfeed.events o where o.xid = any (open)
+                union all
+                select * from pgfeed.events l where l.xid >= next and l.boot = at_boot
+            ) e order by e.seq;
+        return;
+    end if;
+    return query
+        select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from (
+            select * from pgfeed.events o where o.xid = any (open)
+            union all
+            select * from pgfeed.events m
+             where m.xid >= gaps_first[1] and m.xid <= gaps_last[cardinality(gaps_last)]
+               and exists (select from unnest(gaps_first, gaps_last) g (first, last) where m.xid between g.first and g.last)
+            union all
+            select * from pgfeed.events l where l.xid >= next and l.boot = at_boot
+            union all
+            select * from pgfeed.events b
+             where pg_postmaster_start_time() > at_boot and b.boot > at_boot and b.xid <> all (open)
+               and not exists (select from unnest(gaps_first, gaps_last) g (first, last) where b.xid between g.first and g.last)
+        ) e
+        where e.seq > after
+          and e.seq <> all (ahead)
+          and (for_tenant is null or e.tenant = for_tenant and split_part(e.event, ':', 1) = any (topics)
+               and (e.recipient is null or e.recipient = for_user or operator))
+          and (replay is null or e.seq > replay_through or e.boot > replay_boot or not pg_visible_in_snapshot(e.xid, replay)
+               or exists (select from unnest(replay_gaps_first, replay_gaps_last) g (first, last) where e.xid between g.first and g.last))
+        order by e.seq
+        limit most;
+end
+$$;
+-- +goose StatementEnd
+
 -- The channel on which a tenant's hints are sent. An identifier holds 63 bytes; a longer name is replaced by a hash
 -- behind another separator, so that it can't be taken for a tenant's own name. gateway.Channel is the same in Go.
 -- +goose StatementBegin

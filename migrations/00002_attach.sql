@@ -95,8 +95,11 @@ declare
     written constant text := format($f$insert into pgfeed.events (slot, xid, boot, at, tenant, recipient, event, data)
         select my_slot, pg_catalog.pg_current_xact_id(), pg_catalog.pg_postmaster_start_time(), pg_catalog.clock_timestamp(),
                n.%1$I::pg_catalog.text, %2$s, %3$L, pg_catalog.row_to_json(n.*)
-          from %4$s and (n.%1$I is not null or pgfeed.without_tenant(%1$L))$f$,
-        tenant_column, case when recipient_column is null then 'null' else format('n.%I::pg_catalog.text', recipient_column) end, event, source);
+          from %4$s and %5$s$f$,
+        tenant_column, case when recipient_column is null then 'null' else format('n.%I::pg_catalog.text', recipient_column) end, event, source,
+        -- A call costs something, if only because it might be made.
+        format(case when (select attnotnull from pg_attribute where attrelid = "table" and attname = tenant_column) then 'n.%1$I is not null'
+            else '(n.%1$I is not null or pgfeed.without_tenant(%1$L))' end, tenant_column));
     changed text;
 begin
     -- The columns by their numbers: all this asks for is in the session's cache.

@@ -41,37 +41,13 @@ const head = `(select array[
 	array_to_string(kept_open, ','),
 	pgfeed.hinting()::text] as head from pgfeed.state) s`
 
-const inGaps = `exists (select from unnest($14::xid8[], $15::xid8[]) g (first, last) where xid between first and last)`
-
 const eventColumns = `seq, xid, boot, tenant, recipient, event, data, at`
 
 const selected = `select s.head, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at`
 
-// readSQL asks for disjoint sets: transactions that were open at the cursor, by name or, where they were many, by ranges;
-// those given an xid after it, and those of a later server start. Index events_xid serves all but the last, which costs
-// nothing unless the server was restarted.
 const readSQL = selected + `
   from ` + head + `
-  left join (
-    select * from (
-        select ` + eventColumns + ` from pgfeed.events where xid = any ($1::xid8[])
-        union all
-        select ` + eventColumns + ` from pgfeed.events
-         where xid >= ($14::xid8[])[1] and xid <= ($15::xid8[])[cardinality($15)] and ` + inGaps + `
-        union all
-        select ` + eventColumns + ` from pgfeed.events where xid >= $2::xid8 and boot = $3
-        union all
-        select ` + eventColumns + ` from pgfeed.events
-         where pg_postmaster_start_time() > $3 and boot > $3 and xid <> all ($1::xid8[]) and not ` + inGaps + `
-    ) e
-    where seq > $4
-      and seq <> all ($5::bigint[])
-      and ($6::text is null or tenant = $6 and split_part(event, ':', 1) = any ($7::text[]) and (recipient is null or recipient = $8 or $13))
-      and ($9::text is null or seq > $10 or boot > $11 or not pg_visible_in_snapshot(xid, $9::pg_snapshot)
-           or exists (select from unnest($16::xid8[], $17::xid8[]) g (first, last) where xid between first and last))
-    order by seq
-    limit $12
-  ) e on true
+  left join pgfeed.read($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) e on true
  order by e.seq`
 
 // Read implements gateway.Log.
@@ -105,7 +81,7 @@ func (l *Log) Read(
 		return begin(p)
 	}
 	return l.query(ctx, check, each, readSQL, notNil(c.Snapshot.Xip), c.Snapshot.Xmax, time.UnixMicro(c.Snapshot.Boot),
-		q.After, notNil(c.Ahead), tenant, topics, user, to, through, toBoot, limit, operator, first, last, toFirst, toLast)
+		q.After, notNil(c.Ahead), tenant, topics, user, operator, to, through, toBoot, limit, first, last, toFirst, toLast)
 }
 
 // BusyChannel is notified when hints are switched off: time to read the log.
@@ -151,7 +127,7 @@ func (l *Log) Newest(ctx context.Context, r gateway.Reader, before int64, limit 
 func (l *Log) query(
 	ctx context.Context, begin func(gateway.Position) error, each func(gateway.Event) error, sql string, args ...any,
 ) error {
-	for range 3 {
+	for range 10 { // somebody may empty slot after slot
 		again := errors.New("the server was started anew")
 		seen := int64(0)
 		err := l.rows(ctx, func(p gateway.Position) error {

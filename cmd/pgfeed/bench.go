@@ -14,6 +14,7 @@ type benchCmd struct {
 	Floor    benchFloorCmd    `cmd:"" hidden:"" help:"The minimal writer that fanout compares with."`
 	Soak     benchSoakCmd     `cmd:"" help:"Run gateways for hours while things break, and say whether anybody noticed."`
 	Replicas benchReplicasCmd `cmd:"" help:"Measure what more gateways cost the database that they share."`
+	Latency  benchLatencyCmd  `cmd:"" help:"Measure how long after its commit an event reaches a subscriber, beside a bare LISTEN client."`
 	Write    benchWriteCmd    `cmd:"" help:"Measure what an attached table costs its writers."`
 }
 

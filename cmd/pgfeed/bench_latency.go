@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/latency"
+)
+
+type benchLatencyCmd struct {
+	benchFlags
+	DatabaseURL string        `placeholder:"URL" help:"Migrated database to run on; what is written is deleted at the end. Default: a PostgreSQL of its own."`
+	Rates       []int         `default:"0,1000,5000,0" help:"INSERTs per second beside the measured ones, one phase each; 0: none."`
+	Duration    time.Duration `default:"15s" help:"How long each phase is measured, after 3s that don't count."`
+	Probes      int           `default:"20" help:"Measured transactions per second."`
+	Tenants     int           `default:"10" help:"How many tenants the others write for; one of them is the subscriber's."`
+}
+
+func (c benchLatencyCmd) validate() error {
+	var wrong error
+	add := func(err error) { wrong = errors.Join(wrong, err) }
+	if c.DatabaseURL != "" {
+		add(checkURL("database-url", c.DatabaseURL))
+	}
+	if len(c.Rates) == 0 || slices.Min(c.Rates) < 0 {
+		add(fmt.Errorf("--rates must be numbers of 0 and more, not %v", c.Rates))
+	}
+	if c.Duration < 100*time.Millisecond {
+		add(fmt.Errorf("--duration must be at least 100ms, not %v", c.Duration))
+	}
+	if c.Probes < 1 {
+		add(fmt.Errorf("--probes must be at least 1, not %d", c.Probes))
+	}
+	if c.Tenants < 1 {
+		add(fmt.Errorf("--tenants must be at least 1, not %d", c.Tenants))
+	}
+	if wrong != nil {
+		return usageError{wrong}
+	}
+	return nil
+}
+
+// Run measures and prints the report.
+func (c benchLatencyCmd) Run(ctx context.Context, io streams) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program, to run a gateway: %w", err)
+	}
+	return c.measure(ctx, io, "latency", func(ctx context.Context, report *bench.Report, progress *bench.Progress) error {
+		err := latency.Run(ctx, latency.Options{
+			Program: program, DatabaseURL: c.DatabaseURL, Rates: c.Rates, Duration: c.Duration, Probes: c.Probes, Tenants: c.Tenants,
+		}, report, progress)
+		if err == nil && len(report.Missed()) > 0 {
+			err = errMissed
+		}
+		return err
+	})
+}

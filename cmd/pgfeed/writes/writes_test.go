@@ -1,0 +1,76 @@
+package writes
+
+import (
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+	"github.com/pgfeed/pgfeed/store"
+	"github.com/pgfeed/pgfeed/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+var program string
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "pgfeed-writes-")
+	if err != nil {
+		log.Print(err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	program = filepath.Join(dir, "pgfeed")
+	if out, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil { //nolint:noctx // the tests wait for it
+		log.Printf("build pgfeed: %v\n%s", err, out)
+		return 1
+	}
+	storetest.Main(m)
+	return 0
+}
+
+func TestEveryFigureIsThereAndNothingStaysBehind(t *testing.T) {
+	url := storetest.Database(t)
+	m, err := store.NewMigrator(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	report := bench.NewReport("write")
+	err = Run(t.Context(), Options{
+		Program: program, DatabaseURL: url, Writers: []int{2}, Modes: Modes(), Rounds: 1, Duration: 200 * time.Millisecond, Gateways: 1, Tenants: 2,
+	}, report, new(bench.Progress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Figures) != 3*len(Modes()) {
+		t.Errorf("%d figures", len(report.Figures))
+	}
+	for _, f := range report.Figures {
+		if f.Value <= 0 {
+			t.Errorf("%s, %s: %v", f.Group, f.Name, f.Value)
+		}
+	}
+	pool, err := store.NewPool(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	var left, events int
+	if err := pool.QueryRow(t.Context(), `
+select (select count(*) from pg_namespace where nspname like 'pgfeed\_%') + (select count(*) from sessions), (select count(*) from pgfeed.events)`).Scan(&left, &events); err != nil {
+		t.Fatal(err)
+	}
+	if left != 0 || events == 0 {
+		t.Errorf("%d schemas and sessions are left, and %d events were written", left, events)
+	}
+}

@@ -13,7 +13,7 @@ import { DeveloperPanel } from './developer-panel.js';
 import { FaultyNetwork } from './faults.js';
 import { InsertForm } from './insert-form.js';
 import { Login, type Tenants } from './login.js';
-import { type Session, useSession } from './session.js';
+import { nameOf, type Session, useSession } from './session.js';
 
 /** One of the page's two halves, with a login and a connection of its own. */
 export function Panel({
@@ -74,7 +74,7 @@ function LoggedIn({
       client={client}
       api={api}
       messages={messages}
-      storageKey={`pgfeed-demo:${tenantName ?? ''}:${userName ?? token.slice(0, 8)}`}
+      storageKey={`pgfeed-demo:${tenantName ?? ''}:${userName ?? nameOf(token)}`}
     >
       <header className="panel-head">
         <Names session={session} />

@@ -8,6 +8,15 @@ export interface Session {
   readonly userName: string | null;
 }
 
+/** A name for who comes with a token, under which settings are kept: not a part of it, which would stay in the browser. */
+export function nameOf(token: string): string {
+  let hash = 0x811c9dc5; // FNV-1a, 32 bits
+  for (const character of token) {
+    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  }
+  return (hash >>> 0).toString(16);
+}
+
 /** A panel's session, kept for as long as the tab lives, so that a reload stays logged in. */
 export function useSession(
   key: string,

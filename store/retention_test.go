@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -155,8 +156,12 @@ func TestNobodyMissesWhatIsEmptiedWhileHeReads(t *testing.T) {
 	defer stop()
 	var maintained sync.WaitGroup
 	emptied := 0
-	maintained.Go(func() { // far more often than anybody would
+	var turns atomic.Int64 // readings that have ended
+	maintained.Go(func() { // far more often than anybody would, and yet not so often that nobody can read in between
 		for ctx.Err() == nil {
+			for before := turns.Load(); turns.Load() < before+readers && ctx.Err() == nil; {
+				time.Sleep(time.Millisecond)
+			}
 			if _, err := pool.Exec(ctx, `update pgfeed.slots set closed = closed - interval '2 days' where closed is not null`); err != nil {
 				continue
 			}
@@ -187,6 +192,7 @@ func TestNobodyMissesWhatIsEmptiedWhileHeReads(t *testing.T) {
 						got[e.Seq] = true
 						return nil
 					})
+				turns.Add(1)
 				switch {
 				case errors.Is(err, gateway.ErrExpired): // told so
 					expired++

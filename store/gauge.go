@@ -29,6 +29,8 @@ type Reading struct {
 	LogBytes          int64
 	OldestTransaction *time.Duration // age of the oldest open transaction that has written in this database; nil: the role may not see
 	Busy              bool           // hints are off, since gateways read the log anyway
+	LogAge            time.Duration  // since when events are kept, at the longest
+	Emptied           int64          // slots of the log, since the schema was made
 	Err               error
 }
 
@@ -42,7 +44,9 @@ select pg_notification_queue_usage(),
        (select case when pg_has_role('pg_read_all_stats', 'usage')
                     then coalesce(extract(epoch from clock_timestamp() - min(xact_start)), 0)::float8 end
           from pg_stat_activity where datname = current_database() and backend_xid is not null),
-       coalesce(pg_sequence_last_value('pgfeed.busy') > date_part('epoch', clock_timestamp()) * 1000, false)`
+       coalesce(pg_sequence_last_value('pgfeed.busy') > date_part('epoch', clock_timestamp()) * 1000, false),
+       (select coalesce(extract(epoch from clock_timestamp() - min(opened)), 0)::float8 from pgfeed.kept),
+       (select emptied from pgfeed.state)`
 
 // Read gives the figures; they are up to ten seconds old. It waits no longer than two seconds for the database.
 func (g *Gauge) Read() Reading {
@@ -55,9 +59,11 @@ func (g *Gauge) Read() Reading {
 	defer cancel()
 	var r Reading
 	var oldest *float64
-	if err := g.pool.QueryRow(ctx, gaugeSQL).Scan(&r.QueueUsage, &r.LogBytes, &oldest, &r.Busy); err != nil {
+	var logAge float64
+	if err := g.pool.QueryRow(ctx, gaugeSQL).Scan(&r.QueueUsage, &r.LogBytes, &oldest, &r.Busy, &logAge, &r.Emptied); err != nil {
 		r = Reading{Err: fmt.Errorf("read the database's figures: %w", err)}
 	}
+	r.LogAge = time.Duration(logAge * float64(time.Second))
 	if oldest != nil {
 		age := time.Duration(*oldest * float64(time.Second))
 		r.OldestTransaction = &age

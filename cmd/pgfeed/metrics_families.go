@@ -135,6 +135,10 @@ var logFamilies = []family{
 		func(f *figures) map[string]float64 {
 			return map[string]float64{"hint": float64(f.hub.Hinted), "log": float64(f.hub.Read)}
 		}),
+	gauge("pgfeed_reading_often", "1 while this gateway reads the log every 20 ms, as hints are off because writers are many.",
+		func(f *figures) float64 { return truth(f.hub.Often) }),
+	counter("pgfeed_busy_leases_total", "Times that this gateway had hints switched off, or kept off for longer.",
+		func(f *figures) float64 { return float64(f.hub.Leases) }),
 	gauge("pgfeed_log_readable", "1 while the last reading of the log succeeded.", func(f *figures) float64 { return truth(f.hub.Readable) }),
 	histogram("pgfeed_reconciliation_duration_seconds", "Time that a reading of the log since the gateway's cursor took, failed ones included.",
 		func(f *figures) gateway.HistogramStats { return f.hub.Readings }),
@@ -160,6 +164,9 @@ var databaseFamilies = []family{
 		func(f *figures) float64 { return truth(f.database.Busy) }),
 	known("pgfeed_database_notification_queue_ratio", "Part of the database server's NOTIFY queue that is in use; at 1, commits that notify fail.",
 		func(f *figures) float64 { return f.database.QueueUsage }),
+	known("pgfeed_log_age_seconds", "For how long events have been kept, at the longest.", func(f *figures) float64 { return f.database.LogAge.Seconds() }),
+	known("pgfeed_log_slots_emptied", "How often one of the log's eight slots has been emptied, since the schema was made, by any gateway.",
+		func(f *figures) float64 { return float64(f.database.Emptied) }),
 	known("pgfeed_log_bytes", "Size of the log on disk, indexes included.", func(f *figures) float64 { return float64(f.database.LogBytes) }),
 	{prometheus.NewDesc("pgfeed_database_oldest_transaction_age_seconds",
 		"Age of the oldest open transaction that has written in the database. Left out unless the gateway's role has pg_read_all_stats.", nil, nil),

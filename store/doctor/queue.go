@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// queueFull is the part of the NOTIFY queue past which triggers stop hinting (migrations/00001_log.sql).
+// queueFull is the part of the NOTIFY queue past which triggers stop hinting (migrations/00002_attach.sql).
 const queueFull = 0.5
 
 func queue(ctx context.Context, p *patient) ([]Finding, error) {

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -151,18 +150,22 @@ select count(*) from pg_stat_activity where datname = current_database() and app
 	return ok("%d listening", n), nil
 }
 
+// turnsEvery is far longer than a slot of the log should stay the current one where gateways keep it for a week.
+const turnsEvery = 10 * 24 * time.Hour
+
 func logSize(ctx context.Context, p *patient) ([]Finding, error) {
 	var size string
-	var oldest *time.Time
+	var seconds, current float64
 	err := p.db.QueryRow(ctx, `
-select pg_size_pretty(sum(pg_total_relation_size(r))), (select at from pgfeed.events order by seq limit 1)
-  from (select 'pgfeed.events'::regclass union all select inhrelid from pg_inherits where inhparent = 'pgfeed.events'::regclass) log(r)`,
-	).Scan(&size, &oldest)
+select pg_size_pretty(coalesce(sum(bytes), 0)), coalesce(extract(epoch from clock_timestamp() - min(opened)), 0)::float8,
+       coalesce(extract(epoch from clock_timestamp() - max(opened)), 0)::float8
+  from pgfeed.kept`).Scan(&size, &seconds, &current)
 	if err != nil {
 		return nil, err
 	}
-	if oldest == nil {
-		return ok("empty"), nil
+	if age(current) > turnsEvery {
+		return one(Warn, "Run a gateway, or pgfeed maintain now and then; see --retention.",
+			"%s, and nobody has turned the log over for %s: nothing is emptied", size, age(current)), nil
 	}
-	return ok("%s, the oldest event is %s old", size, fmt.Sprint(p.Now().Sub(*oldest).Round(time.Second))), nil
+	return ok("%s, it goes back %s", size, age(seconds)), nil
 }

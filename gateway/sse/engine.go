@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
 	"time"
 
@@ -21,10 +22,12 @@ type Engine struct {
 	plain   *plain // nil: everything goes the portable way
 	settled *time.Timer
 
-	mu       sync.Mutex
-	closed   bool
-	arrivals int            // connections handed over since memory was last given back
-	serving  sync.WaitGroup // requests whose connections are being taken over
+	mu        sync.Mutex
+	closed    bool
+	arrivals  int            // connections handed over since memory was last given back
+	live      uint64         // bytes of objects after that
+	delivered uint64         // when it was last looked at
+	serving   sync.WaitGroup // requests whose connections are being taken over
 }
 
 // New starts an engine.
@@ -126,8 +129,9 @@ func (o *Options) appendEnd(buf []byte, b *gateway.Batch) []byte {
 }
 
 const (
-	burst      = 1000            // connections that leave memory worth giving back
-	burstQuiet = 3 * time.Second // after the last of them
+	burst      = 1000             // connections that leave memory worth giving back
+	burstQuiet = 3 * time.Second  // after the last of them
+	lookEvery  = 15 * time.Second // whether there is more garbage than the streams are worth
 )
 
 // arrived notes that a connection was handed over. Requests leave buffers and stacks behind that streams don't need; after a
@@ -140,13 +144,37 @@ func (e *Engine) arrived() {
 	}
 }
 
+// giveBack gives memory back after a crowd has come, and, while little is delivered, when garbage has gathered: the collector
+// alone lets it grow to as much as is in use, which would be most of what idle streams take.
 func (e *Engine) giveBack() {
+	delivered := e.o.Counters.deliveries.Load()
 	e.mu.Lock()
-	crowd := e.arrivals >= burst
-	e.arrivals = 0
+	quiet := delivered-e.delivered < burst*uint64(lookEvery/time.Second)
+	worth := !e.closed && (e.arrivals >= burst || quiet && e.live > 0 && heap() > e.live+e.live/8)
+	e.delivered = delivered
+	if worth {
+		e.arrivals = 0
+	}
 	e.mu.Unlock()
-	if crowd {
+	live := uint64(0)
+	if worth {
 		debug.FreeOSMemory() // what lies in pools is only given up by the second collection after it was last used
 		debug.FreeOSMemory()
+		live = heap()
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if worth {
+		e.live = live
+	}
+	if !e.closed && e.live > 0 {
+		e.settled.Reset(lookEvery)
+	}
+}
+
+// heap is how many bytes there are in objects, alive or not yet collected.
+func heap() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

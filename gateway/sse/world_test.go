@@ -93,7 +93,7 @@ type world struct {
 	errors   []error
 }
 
-func newWorld(t *testing.T, transport string, cfg gateway.Config, o sse.Options) *world {
+func newWorld(t testing.TB, transport string, cfg gateway.Config, o sse.Options) *world {
 	t.Helper()
 	o.Portable, o.Counters = transport != "plain", &sse.Counters{}
 	w := &world{log: &memoryLog{}, counters: o.Counters}
@@ -175,7 +175,7 @@ func (w *world) handler(engine *sse.Engine) http.Handler {
 }
 
 // await asks until something is so.
-func (w *world) await(t *testing.T, what string, so func() bool) {
+func (w *world) await(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !so(); time.Sleep(time.Millisecond) { // between two questions
 		if time.Now().After(deadline) {

@@ -403,7 +403,7 @@ func (m *measuring) burst(ctx context.Context) error {
 
 func (m *measuring) saturated(ctx context.Context) error {
 	group := fmt.Sprintf("one tenant, %d subscribers, as fast as they are delivered", m.Subscribers)
-	gateway, floor, err := m.compare(ctx, group, load{subscribers: m.Subscribers, tenants: 1, window: 1000, batch: 50, writers: 2})
+	gateway, floor, err := m.compare(ctx, group, load{subscribers: m.Subscribers, tenants: 1, window: 100, batch: 25, writers: 2})
 	if err != nil {
 		return err
 	}

@@ -155,3 +155,50 @@ func TestAListenerThatLosesItsConnectionHearsAgain(t *testing.T) {
 	}
 	h.next(t, insert)
 }
+
+// wakes counts how often it is asked to look into the log.
+type wakes struct {
+	heard
+	woken chan time.Duration
+}
+
+func (w wakes) Wake(within time.Duration) {
+	select {
+	case w.woken <- within:
+	default:
+	}
+}
+
+func TestPastALimitOfChannelsTheLogIsReadOftenInstead(t *testing.T) {
+	pool, url := migrated(t)
+	l, err := store.NewListener(url, pool, store.ProbeTimeout, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Most = 1
+	w := wakes{heard{make(chan *gateway.Event, 100)}, make(chan time.Duration)}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { l.Run(ctx, w) })
+	t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+	})
+	insert := func(tenant string) func() {
+		return func() { exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ($1, 'x')`, tenant) }
+	}
+	l.Want("acme", true)
+	w.next(t, insert("acme"))
+	l.Want("zenith", true) // has no room
+	for range 8 {          // goes on
+		select {
+		case <-w.woken:
+		case <-time.After(30 * time.Second):
+			t.Fatal("nobody is asked to read the log")
+		}
+	}
+	l.Want("acme", false) // makes room
+	if e := w.next(t, insert("zenith")); e != nil && e.Tenant != "zenith" {
+		t.Errorf("a hint for %q", e.Tenant)
+	}
+}

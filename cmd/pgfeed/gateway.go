@@ -34,6 +34,7 @@ type gatewayConfig struct {
 	Stream       sse.Options
 	MaxReplay    int             // 0: the hub's default
 	BusyRate     int             // 0: the hub's default
+	MaxChannels  int             // 0: all
 	Retention    store.Retention // zero: nothing is emptied
 	DrainWindow  time.Duration
 	Page         fs.FS
@@ -56,6 +57,7 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		return err
 	}
 	hub, listener := live.hub, live.listener
+	listener.Most = cfg.MaxChannels
 	// The hub, the listener and the watch over sessions go on while streams drain.
 	background, stopped := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopped()

@@ -23,6 +23,7 @@ type serveCmd struct {
 	Heartbeat         time.Duration `default:"30s" help:"Time between pings on a stream."`
 	KeepAlive         time.Duration `default:"15s" help:"Silence on a stream after which a comment is sent, so that proxies don't cut it."`
 	MaxReplay         int           `default:"10000" help:"Most events that a returning client is sent; one that missed more is told to reload (reset: overflow)."`
+	MaxChannels       int           `default:"10000" help:"Tenants whose notifications are listened to; with subscribers of more, the log is read four times a second for the others. 0: all."`
 	BusyRate          int           `default:"200" help:"Writing transactions per second from which on the log is read every 20ms instead of writers sending hints, which makes them wait for each other; 0: never."`
 	DrainWindow       time.Duration `default:"20s" help:"On SIGTERM, time over which streams are closed one by one."`
 
@@ -63,6 +64,9 @@ func (c serveCmd) validate() error {
 	if c.DrainWindow < 0 {
 		add(fmt.Errorf("--drain-window can't be negative: %v", c.DrainWindow))
 	}
+	if c.MaxChannels < 0 {
+		add(fmt.Errorf("--max-channels can't be negative: %d", c.MaxChannels))
+	}
 	if c.BusyRate < 0 {
 		add(fmt.Errorf("--busy-rate can't be negative: %d", c.BusyRate))
 	}
@@ -88,7 +92,7 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	return runGateway(ctx, gatewayConfig{
 		DatabaseURL: c.DatabaseURL, NotifyURL: c.NotifyDatabaseURL, ProbeTimeout: c.ProbeTimeout, HTTPAddr: c.HTTPAddr, AdminAddr: c.AdminAddr,
 		Auth: c.Auth, Limits: c.Limits, Stream: sse.Options{Heartbeat: c.Heartbeat, KeepAlive: c.KeepAlive}, MaxReplay: c.MaxReplay,
-		BusyRate: cmp.Or(c.BusyRate, -1), Retention: c.retention(), DrainWindow: c.DrainWindow,
+		BusyRate: cmp.Or(c.BusyRate, -1), MaxChannels: c.MaxChannels, Retention: c.retention(), DrainWindow: c.DrainWindow,
 		Page: web.Dist(),
 	}, log)
 }

@@ -124,6 +124,7 @@ func TestAClientResumesOnTheOtherGateway(t *testing.T) {
 	w := newWorld(t)
 	token := w.session(t)
 	each(t, func(t *testing.T, p program) {
+		t.Parallel()
 		gateways, addrs := w.pair(t)
 		f := p.start(t, addrs)
 		client := f.client(t, "h2", "127.0.0.1")
@@ -165,6 +166,7 @@ func TestNewStreamsGoToTheOtherGatewayWhileOneDrains(t *testing.T) {
 	w := newWorld(t)
 	token := w.session(t)
 	each(t, func(t *testing.T, p program) {
+		t.Parallel()
 		gateways, addrs := w.pair(t, "--drain-window=3s")
 		f := p.start(t, addrs)
 		client := f.client(t, "h2", "127.0.0.1")

@@ -134,10 +134,25 @@ end
 $$;
 -- +goose StatementEnd
 
+-- For pgfeed.read: whether somebody has emptied a slot that the statement's snapshot doesn't know of. That counts in the
+-- sequence before the rows go.
+-- +goose StatementBegin
+create function pgfeed.check_unharmed() returns void
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if (select s.emptied from pgfeed.state s) <> pg_sequence_last_value('pgfeed.emptied') then
+        raise exception 'pgfeed: the log was emptied while it was read' using errcode = 'serialization_failure';
+    end if;
+end
+$$;
+-- +goose StatementEnd
+
 -- The events that a cursor lacks: disjoint sets of transactions that were open at the cursor, by name or, where they were many, by
 -- ranges; of those given an xid after it, and of those of a later server start. store.Log.Read asks, and says what else
 -- narrows them down. It is a function for the sake of its settings: without them Postgres, which can't know that "later than the
--- cursor" is little, takes to parallel scans of the whole. It sees what the statement sees that calls it.
+-- cursor" is little, takes to parallel scans of the whole. It sees what the statement sees that calls it, but takes its locks
+-- later than that: a slot may have been emptied in between, whose rows it can't see any more though its snapshot could. So in the
+-- end, when nobody can empty one, it makes sure that nobody has: an error of class 40001 otherwise, upon which one reads again.
 -- +goose StatementBegin
 create function pgfeed.read(
     open xid8[], next xid8, at_boot timestamptz, after bigint, ahead bigint[],
@@ -157,6 +172,7 @@ begin
                 union all
                 select * from pgfeed.events l where l.xid >= next and l.boot = at_boot
             ) e order by e.seq;
+        perform pgfeed.check_unharmed();
         return;
     end if;
     return query
@@ -181,6 +197,7 @@ begin
                or exists (select from unnest(replay_gaps_first, replay_gaps_last) g (first, last) where e.xid between g.first and g.last))
         order by e.seq
         limit most;
+    perform pgfeed.check_unharmed();
 end
 $$;
 -- +goose StatementEnd

@@ -136,13 +136,15 @@ func (l *Log) query(
 			}
 			return begin(p)
 		}, each, sql, args...)
-		if !errors.Is(err, again) {
+		if !errors.Is(err, again) && !isCode(err, "40001") { // serialization_failure: a slot was emptied meanwhile
 			return err
 		}
 		if _, err := l.pool.Exec(ctx, `select pgfeed.check_epoch()`); err != nil {
 			return fmt.Errorf("check the epoch of the log: %w", err)
 		}
-		l.boot.Store(seen)
+		if seen != 0 {
+			l.boot.Store(seen)
+		}
 	}
 	return errors.New("read the log: connections lead to servers of different start times")
 }

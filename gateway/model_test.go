@@ -32,7 +32,8 @@ import (
 //   - positions: the subscriber's taken from the hub before that has caught up, in an event's frame, a ping's, and once its ring
 //     is empty; ids of shared frames before that; a ping while frames wait
 //   - writing: what didn't fit into a socket not taken back; a subscriber not visited once its socket has room; the hub's cursor moved
-//     before what it sees is dispatched
+//     before what it sees is dispatched; a second batch taken before the first is written; shared bytes given to another place or
+//     base; the position taken back by a byte too few; the ring trimmed before all have been sent it
 func TestNoInterleavingLosesOrDoublesAnEvent(t *testing.T) {
 	rounds := 400
 	if testing.Short() {

@@ -46,6 +46,7 @@ type SubscriberStats struct {
 	Opened    int           // streams
 	Losses    int           // ends of streams that it had not asked for
 	FirstTry  int           // losses after which the first attempt succeeded
+	Trying    bool          // lost, and the first attempt isn't over yet
 	Hops      int           // ends that it had asked for
 	Failed    int           // attempts
 	LastError string
@@ -332,7 +333,7 @@ func (s *Subscriber) Stats() (SubscriberStats, int64) {
 	defer s.mu.Unlock()
 	s.settleTime(s.live)
 	stats := s.stats
-	stats.Live, stats.Resets = s.live, maps.Clone(stats.Resets)
+	stats.Live, stats.Trying, stats.Resets = s.live, s.lost, maps.Clone(stats.Resets)
 	return stats, s.got.number
 }
 

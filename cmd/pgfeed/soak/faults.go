@@ -23,16 +23,17 @@ var kinds = []kind{
 		g := s.another()
 		g.Kill()
 		pause(ctx, time.Second+rand.N(2*time.Second)) //nolint:gosec // as long as a supervisor takes
-		return g.Start(ctx)
+		return g.Start(context.WithoutCancel(ctx))
 	}},
 	{"drain", false, 2, func(ctx context.Context, s *soak) error {
 		g := s.another()
-		drain, cancel := context.WithTimeout(ctx, time.Minute)
+		// It ends even where the time is up: a drain that is cut short is another fault.
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
 		if err := g.Stop(drain); err != nil {
 			return err
 		}
-		return g.Start(ctx)
+		return g.Start(drain)
 	}},
 	{"stop", false, 1, func(ctx context.Context, s *soak) error {
 		g := s.any()

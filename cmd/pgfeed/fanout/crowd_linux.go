@@ -30,8 +30,8 @@ type crowd struct {
 
 // peer is one subscriber. What it gets is known by how many events there were and by the sum of their numbers' hashes.
 type peer struct {
-	fd      int32
-	sent    bool // the request
+	fd      atomic.Int32 // set before the thread hears of it; -1: none
+	sent    bool         // the request
 	greeted bool
 	deaf    bool // it doesn't read
 	ended   bool
@@ -76,7 +76,9 @@ func connect(ctx context.Context, addr string, n, deaf int, request func(i int) 
 	}
 	c := &crowd{peers: make([]peer, n), epoll: epoll, latency: hdrhistogram.New(1, 600_000_000, 3), stop: make(chan struct{})}
 	for i := range c.peers {
-		c.peers[i] = peer{fd: -1, request: request(i), deaf: i < deaf}
+		p := &c.peers[i]
+		p.fd.Store(-1)
+		p.request, p.deaf = request(i), i < deaf
 	}
 	begun := time.Now()
 	c.wg.Go(func() { c.run() })
@@ -107,7 +109,7 @@ func (c *crowd) dial(i int, to *unix.SockaddrInet4) error {
 		return err
 	}
 	p := &c.peers[i]
-	p.fd = int32(fd) //nolint:gosec // a descriptor
+	p.fd.Store(int32(fd)) //nolint:gosec // a descriptor
 	if p.deaf {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10); err != nil {
 			return err
@@ -149,7 +151,7 @@ func (c *crowd) run() {
 			}
 			if !p.sent && e.Events&unix.EPOLLOUT != 0 {
 				p.sent = true
-				if _, err := unix.Write(int(p.fd), p.request); err != nil {
+				if _, err := unix.Write(int(p.fd.Load()), p.request); err != nil {
 					c.end(p)
 					continue
 				}
@@ -170,7 +172,7 @@ func (c *crowd) end(p *peer) {
 func (c *crowd) read(p *peer, buf []byte, now int64) {
 	for !p.deaf || !p.greeted {
 		kept := copy(buf, p.rest)
-		n, err := unix.Read(int(p.fd), buf[kept:])
+		n, err := unix.Read(int(p.fd.Load()), buf[kept:])
 		if err == unix.EAGAIN || err == unix.EINTR { //nolint:errorlint // an errno
 			return
 		}
@@ -269,7 +271,7 @@ func (c *crowd) close() error {
 	close(c.stop)
 	c.wg.Wait()
 	for i := range c.peers {
-		if fd := c.peers[i].fd; fd >= 0 {
+		if fd := c.peers[i].fd.Load(); fd >= 0 {
 			_ = unix.Close(int(fd))
 		}
 	}

@@ -116,5 +116,6 @@ func (s *soak) breakThings(ctx context.Context, list []kind) error {
 		}
 		s.note("")
 	}
+	<-ctx.Done()
 	return nil
 }

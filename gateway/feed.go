@@ -114,7 +114,8 @@ func (f *feed) dispatch(e Event) bool {
 func (f *feed) push(m Message, e entry) {
 	buf := appendBody(make([]byte, 0, len(m.Name)+len(m.Data)+len(m.Cursor)+24), m)
 	e.body = uint32(len(buf)) //nolint:gosec // a frame has no gigabytes
-	f.ring.push(append(appendID(buf, m.Cursor), '\n'), e)
+	buf = append(appendID(buf, m.Cursor), '\n')
+	f.ring.push(buf, e)
 	bound := f.hub.pushed(len(buf))
 	if f.ring.size() > bound && len(f.ring.entries) > 1 {
 		newest := f.ring.entries[len(f.ring.entries)-1].at

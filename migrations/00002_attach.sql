@@ -5,23 +5,18 @@
 -- all its checks together: hence every name and every operator in it names its schema, and the caller's search_path leads nowhere.
 -- +goose Up
 
--- Whether a table has all the columns; names that are null or empty don't count. An application that renames a column must
--- not find its INSERTs failing.
+-- Stands in for a column that the table doesn't have any more: warns once in a statement. Always null. It is said to be stable so that
+-- the planner forgets it where the column is there.
 -- +goose StatementBegin
-create function pgfeed.has_columns("table" oid, columns text[]) returns boolean
+create function pgfeed.missing_column("table" oid, "column" text) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
-declare
-    col text;
 begin
-    foreach col in array columns loop
-        if col <> '' and not exists (select from pg_attribute
-            where attrelid = "table" and attname = col and attnum > 0 and not attisdropped) then
-            raise warning 'pgfeed: table % has no column "%" any more: its rows are not published', "table"::regclass, col
-                using hint = 'Attach the table again with the columns that it has.';
-            return false;
-        end if;
-    end loop;
-    return true;
+    if current_setting('pgfeed.warned', true) is distinct from statement_timestamp()::text then
+        perform set_config('pgfeed.warned', statement_timestamp()::text, true);
+        raise warning 'pgfeed: table % has no column "%" any more: its rows are not published', "table"::regclass, "column"
+            using hint = 'Attach the table again with the columns that it has.';
+    end if;
+    return null;
 end
 $$;
 -- +goose StatementEnd
@@ -83,54 +78,61 @@ end
 $$;
 -- +goose StatementEnd
 
--- The body of a trigger's function. source is what it publishes: row n of each. The transition table can't be had under another
--- name, and n.* is the row even where the table has a column n. Columns are read as such and not out of the row's JSON:
--- that may hold escapes which Postgres refuses to decode.
+-- The body of a trigger's function, for INSERTs or, with a read column, for UPDATEs.
+--
+-- An application that renames a column must not find its INSERTs failing. Comparing names costs each INSERT something; the scopes of SQL do
+-- it for nothing, when the statement is planned: in rows and was a column's name is first looked for in the table's row, and
+-- only where that has none in missing, outside. Columns are read as such and not out of the row's JSON: that may hold escapes which
+-- Postgres refuses to decode. n.* is the row even where the table has a column n.
+--
+-- The lease is an expression, and what is written is a statement: each more of either would cost as much as writing to an index, since
+-- PL/pgSQL prepares it anew in each transaction. "return new" is null in a trigger for statements, and no expression.
 -- +goose StatementBegin
 create function pgfeed.trigger_body(
-    "table" regclass, event text, tenant_column text, recipient_column text, columns text[], source text
+    "table" regclass, event text, tenant_column text, recipient_column text, read_column text, key_column text
 ) returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-    -- What is written of each row, and the columns of the log that it goes to.
+    missing constant text := (select string_agg(format('pgfeed.missing_column(tg_relid, %1$L) as %1$I', c), ', ')
+        from (select distinct c from unnest(array[tenant_column, recipient_column, read_column,
+            case when read_column is not null then key_column end]) c where c is not null) names);
+    -- A call costs something, if only because it might be made.
+    published constant text := case when (select attnotnull from pg_attribute where attrelid = "table" and attname = tenant_column)
+        then 'rows.tenant is not null' else format('(rows.tenant is not null or pgfeed.without_tenant(%L))', tenant_column) end;
+    keys constant text := case when read_column is not null then format('%I as key, %I as read', key_column, read_column) end;
     written constant text := format($f$insert into pgfeed.events (slot, xid, boot, at, tenant, recipient, event, data)
-        select my_slot, pg_catalog.pg_current_xact_id(), pg_catalog.pg_postmaster_start_time(), pg_catalog.clock_timestamp(),
-               n.%1$I::pg_catalog.text, %2$s, %3$L, pg_catalog.row_to_json(n.*)
-          from %4$s and %5$s$f$,
-        tenant_column, case when recipient_column is null then 'null' else format('n.%I::pg_catalog.text', recipient_column) end, event, source,
-        -- A call costs something, if only because it might be made.
-        format(case when (select attnotnull from pg_attribute where attrelid = "table" and attname = tenant_column) then 'n.%1$I is not null'
-            else '(n.%1$I is not null or pgfeed.without_tenant(%1$L))' end, tenant_column));
-    changed text;
+        select (select pg_catalog.pg_sequence_last_value('pgfeed.slot'::pg_catalog.regclass) operator(pg_catalog.%%) 8),
+               pg_catalog.pg_current_xact_id(), pg_catalog.pg_postmaster_start_time(), pg_catalog.clock_timestamp(),
+               rows.tenant, rows.recipient, %1$L, rows.data
+          from (select %2$s) as missing,
+               lateral (select %3$I::pg_catalog.text as tenant, %4$s as recipient, pg_catalog.row_to_json(n.*) as data%5$s from new_rows n) as rows%6$s
+         where %7$s%8$s$f$,
+        event, missing, tenant_column, case when recipient_column is null then 'null' else format('%I::pg_catalog.text', recipient_column) end,
+        ', ' || keys,
+        ', lateral (select ' || keys || ' from old_rows) as was',
+        published,
+        case when read_column is not null then ' and was.key operator(pg_catalog.=) rows.key and was.read is null and rows.read is not null' end);
 begin
-    -- The columns by their numbers: all this asks for is in the session's cache.
-    select string_agg(format('((pg_catalog.pg_identify_object(1259, tg_relid, %s)).identity operator(pg_catalog.=) %L) is not true',
-               attnum, (pg_identify_object(1259, attrelid, attnum)).identity), ' or ' order by attnum)
-      into changed
-      from pg_attribute where attrelid = "table" and attname = any (columns) and attnum > 0 and not attisdropped;
     return format($f$
+#variable_conflict use_column
 declare
-    my_slot constant pg_catalog.int8 := pg_catalog.pg_sequence_last_value('pgfeed.slot'::pg_catalog.regclass) operator(pg_catalog.%%) 8;
     hint pg_catalog.record;
 begin
-    if (%1$s) and not pgfeed.has_columns(tg_relid, %2$L) then
-        return null;
-    end if;
     if pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000
         operator(pg_catalog.<) pg_catalog.pg_sequence_last_value('pgfeed.busy'::pg_catalog.regclass) or not pgfeed.hinting() then
-        %3$s;
-        return null;
+        %1$s;
+        return new;
     end if;
     for hint in
-        with recorded as (%3$s returning *)
+        with recorded as (%1$s returning *)
         select r.tenant, pg_catalog.count(*) as n, pg_catalog.min(r.seq) as seq, pg_catalog.min(r.at) as at,
                pg_catalog.min(r.recipient) as recipient, (pg_catalog.array_agg(r.data))[1] as data
           from recorded r group by r.tenant
     loop
         perform pgfeed.hint(hint.tenant, hint.n, hint.seq, pg_catalog.pg_current_xact_id(), pg_catalog.pg_postmaster_start_time(),
-            hint.at, hint.recipient, %4$L, hint.data);
+            hint.at, hint.recipient, %2$L, hint.data);
     end loop;
-    return null;
-end$f$, changed, columns, written, event);
+    return new;
+end$f$, written, event);
 end
 $$;
 -- +goose StatementEnd
@@ -165,18 +167,14 @@ begin
     end loop;
     perform pgfeed.detach("table");
     execute format('create function pgfeed.insert_%s() returns trigger language plpgsql security definer as %L', id,
-        pgfeed.trigger_body("table", topic || ':new', tenant_column, recipient_column,
-            array_remove(array[tenant_column, recipient_column], null), 'new_rows n where true'));
+        pgfeed.trigger_body("table", topic || ':new', tenant_column, recipient_column, null, null));
     execute format('alter function pgfeed.insert_%s() owner to %s', id, owner);
     execute format('create trigger pgfeed_insert after insert on %s referencing new table as new_rows '
         'for each statement execute function pgfeed.insert_%s(%L, %L, %L)',
         "table", id, topic, tenant_column, coalesce(recipient_column, ''));
     if read_column is not null then
         execute format('create function pgfeed.read_%s() returns trigger language plpgsql security definer as %L', id,
-            pgfeed.trigger_body("table", topic || ':read', tenant_column, recipient_column,
-                array_remove(array[tenant_column, recipient_column, read_column, key_column], null),
-                format('new_rows n join old_rows o on o.%1$I operator(pg_catalog.=) n.%1$I where o.%2$I is null and n.%2$I is not null',
-                    key_column, read_column)));
+            pgfeed.trigger_body("table", topic || ':read', tenant_column, recipient_column, read_column, key_column));
         execute format('alter function pgfeed.read_%s() owner to %s', id, owner);
         execute format('create trigger pgfeed_read after update on %s referencing old table as old_rows new table as new_rows '
             'for each statement execute function pgfeed.read_%s(%L, %L, %L, %L, %L)',
@@ -225,8 +223,8 @@ $$;
 -- +goose StatementEnd
 drop function pgfeed.detach(regclass);
 drop function pgfeed.attach(regclass, text, text, text, text, text);
-drop function pgfeed.trigger_body(regclass, text, text, text, text[], text);
+drop function pgfeed.trigger_body(regclass, text, text, text, text, text);
 drop function pgfeed.hint(text, bigint, bigint, xid8, timestamptz, timestamptz, text, text, json);
 drop function pgfeed.hinting();
 drop function pgfeed.without_tenant(text);
-drop function pgfeed.has_columns(oid, text[]);
+drop function pgfeed.missing_column(oid, text);

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/pgfeed/pgfeed/gateway"
 )
@@ -29,16 +30,31 @@ func refuse(reason string) error { return &Refusal{Reason: reason} }
 // then; where it isn't, whoever watches the session ends them.
 type Pass struct {
 	gateway.Identity
-	hold func() (release func())
+	sessions *Sessions // nil: the credentials can't be revoked before they expire
+	token    string
+	expiry   time.Time // as of now: the application may extend it
 }
 
-// Hold has the session watched for as long as a stream of it is open: the stream's end calls release, once. A pass whose
-// credentials can't be revoked before they expire has nothing to watch.
-func (p Pass) Hold() (release func()) {
-	if p.hold == nil {
-		return func() {}
+// Hold has the session watched for as long as a stream of it is open, which it keeps the identity for: the caller's own, with the texts
+// of the pass's. The stream's end calls Release, once.
+func (p Pass) Hold(id *gateway.Identity) Hold {
+	if p.sessions == nil {
+		return Hold{}
 	}
-	return p.hold()
+	return Hold{p.sessions, p.sessions.hold(p, id)}
+}
+
+// Hold is one stream's part in its session's being watched. Its zero value watches nothing.
+type Hold struct {
+	sessions *Sessions
+	held     *held
+}
+
+// Release ends it.
+func (h Hold) Release() {
+	if h.sessions != nil {
+		h.sessions.release(h.held)
+	}
 }
 
 // Verifier turns a request's credentials into a pass. Other errors than ErrNone and ErrInvalid mean that it can't tell at

@@ -78,16 +78,17 @@ type verified struct {
 	at time.Time
 }
 
-// held is a session with open streams. There may be one for every stream, so it is small; its name is Name(token).
+// held is a session with open streams. There may be one for every stream, so it is small.
 type held struct {
-	token, tenant, user string
-	expiry              int64 // nanoseconds since 1970; 0: never
-	streams             int32
-	closed              bool // its streams were told to end
+	id      *gateway.Identity // that of a stream; its expiry doesn't count
+	token   string
+	expiry  int64 // nanoseconds since 1970; 0: never
+	streams int32
+	closed  bool // its streams were told to end
 }
 
 func (h *held) identity() gateway.Identity {
-	id := gateway.Identity{Tenant: h.tenant, User: h.user}
+	id := gateway.Identity{Tenant: h.id.Tenant, User: h.id.User}
 	if h.expiry != 0 {
 		id.Expiry = time.Unix(0, h.expiry)
 	}
@@ -137,9 +138,17 @@ func (s *Sessions) Find(ctx context.Context, token string) (Pass, error) {
 	if err != nil {
 		return Pass{}, err
 	}
-	pass := Pass{Identity: id, hold: func() func() { return s.hold(token, id) }}
+	pass := Pass{Identity: id, sessions: s, expiry: id.Expiry}
 	pass.Expiry = time.Time{} // the application may extend the session: watch ends its streams
+	pass.own(token)
 	return pass, nil
+}
+
+// own gives the pass texts that hold on to nothing else, such as a request's header, in one piece: a stream keeps them.
+func (p *Pass) own(token string) {
+	text := token + p.Session + p.User
+	p.token, text = text[:len(token)], text[len(token):]
+	p.Session, p.User = text[:len(p.Session)], text[len(p.Session):]
 }
 
 func (s *Sessions) find(ctx context.Context, token string) (gateway.Identity, error) {
@@ -184,29 +193,29 @@ func signal(c chan struct{}) {
 }
 
 // hold counts a stream of a session. What changed between the lookup and now is found by another lookup.
-func (s *Sessions) hold(token string, id gateway.Identity) (release func()) {
+func (s *Sessions) hold(p Pass, id *gateway.Identity) *held {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.held[id.Session]
 	if h == nil {
-		h = &held{token: token, tenant: id.Tenant, user: id.User}
-		h.expires(id.Expiry)
+		h = &held{id: id, token: p.token}
+		h.expires(p.expiry)
 		s.held[id.Session] = h
 	}
 	h.streams++
-	if v, ok := s.fresh[token]; !ok || !same(v.id, id) || !same(h.identity(), id) {
+	if v, ok := s.fresh[p.token]; !ok || !same(v.id, p.Identity) || !same(h.identity(), p.Identity) {
 		s.due[id.Session] = struct{}{}
 		signal(s.poke)
 	}
-	return func() { // there is one for every open stream: it refers to no more than it must
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if name := Name(h.token); h.streams > 0 {
-			if h.streams--; h.streams == 0 && s.held[name] == h {
-				delete(s.held, name)
-				delete(s.due, name)
-			}
-		}
+	return h
+}
+
+func (s *Sessions) release(h *held) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.streams--; h.streams == 0 {
+		delete(s.held, h.id.Session)
+		delete(s.due, h.id.Session)
 	}
 }
 

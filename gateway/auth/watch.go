@@ -31,7 +31,7 @@ func (s *Sessions) Changed(payload string) {
 	}
 	if change.All || len(change.Users) > 0 {
 		for name, h := range s.held {
-			if change.All || slices.Contains(change.Users, UserName(h.user)) {
+			if change.All || slices.Contains(change.Users, UserName(h.id.User)) {
 				s.due[name] = struct{}{}
 			}
 		}
@@ -175,7 +175,7 @@ func (s *Sessions) check(ctx context.Context, sessions, tokens []string) error {
 // end closes the streams of a session, and again each time that it is asked: one may just be opening. It needs the lock.
 func (s *Sessions) end(name string, h *held, reason string) {
 	if !h.closed {
-		s.log.Info("session ended", "session", name, "tenant", h.tenant, "user", h.user, "reason", reason)
+		s.log.Info("session ended", "session", name, "tenant", h.id.Tenant, "user", h.id.User, "reason", reason)
 		s.lookedUp.closed.Add(1)
 		h.closed = true
 	}

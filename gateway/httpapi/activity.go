@@ -81,8 +81,8 @@ func (a *api) stream(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if watch, ok := c.Get(watchKey).(func()); ok {
-		watch()
+	if watch, ok := c.Get(watchKey).(func(*gateway.Identity)); ok {
+		watch(s.Identity)
 	}
 	sse.Header(c.Response().Header())
 	switch err := a.Stream.Serve(c.Response(), r, s); {

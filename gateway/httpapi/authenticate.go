@@ -14,7 +14,7 @@ import (
 
 const (
 	passKey = "pass"
-	// watchKey is where countStream leaves the func() to be called when the stream has joined its feed.
+	// watchKey is where countStream leaves the func(*gateway.Identity) to be called when the stream has joined its feed.
 	watchKey = "watch"
 	// releaseKey is where it leaves the func() to be called once when the stream is over.
 	releaseKey = "release"

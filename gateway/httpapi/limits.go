@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/pgfeed/pgfeed/gateway"
 	"github.com/pgfeed/pgfeed/gateway/auth"
 	"github.com/pgfeed/pgfeed/gateway/limit"
 )
@@ -85,14 +86,15 @@ func (a *api) countStream(next echo.HandlerFunc) echo.HandlerFunc {
 		w := &watch{}
 		if a.Limits.Streams != nil {
 			var err error
-			if w.stream, err = a.Limits.Streams.Acquire(pass.Tenant, pass.User, address(c)); err != nil {
+			if w.lease, err = a.Limits.Streams.Acquire(pass.Tenant, pass.User, address(c)); err != nil {
 				return err
 			}
 		}
 		if a.Limits.Connections != nil {
-			w.connection = a.Limits.Connections.Stream(c.Request().Context())
+			w.connections = a.Limits.Connections
+			w.connections.Stream(c.Request().Context())
 		}
-		c.Set(watchKey, func() { w.begin(pass) })
+		c.Set(watchKey, func(id *gateway.Identity) { w.begin(pass, id) })
 		c.Set(releaseKey, w.end)
 		return next(c)
 	}
@@ -101,17 +103,19 @@ func (a *api) countStream(next echo.HandlerFunc) echo.HandlerFunc {
 // watch holds a pass between the stream's joining and its end, whichever order these two are told in, and what else ends with
 // the stream. There is one for every open stream.
 type watch struct {
-	mu                       sync.Mutex
-	over                     bool
-	pass, stream, connection func() // nil: there is none
+	mu          sync.Mutex
+	over        bool
+	lease       limit.Lease
+	connections *limit.Connections // nil: not counted
+	hold        auth.Hold
 }
 
 // begin is called once the hub can close the stream: a session that has ended meanwhile is found out now.
-func (w *watch) begin(pass auth.Pass) {
+func (w *watch) begin(pass auth.Pass, id *gateway.Identity) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.over {
-		w.pass = pass.Hold()
+		w.hold = pass.Hold(id)
 	}
 }
 
@@ -119,10 +123,10 @@ func (w *watch) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
-	for _, release := range []func(){w.pass, w.connection, w.stream} {
-		if release != nil {
-			release()
-		}
+	w.hold.Release()
+	w.lease.Release()
+	if w.connections != nil {
+		w.connections.StreamOver()
 	}
 }
 

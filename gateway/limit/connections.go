@@ -106,8 +106,8 @@ func (c *Connections) requests(conn net.Conn, n int) {
 	}
 }
 
-// Stream says that a request's connection is a stream from now on. The stream's end calls over, once.
-func (c *Connections) Stream(ctx context.Context) (over func()) {
+// Stream says that a request's connection is a stream from now on. The stream's end calls StreamOver, once.
+func (c *Connections) Stream(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	conn, _ := ctx.Value(connectionKey{}).(net.Conn)
@@ -115,11 +115,13 @@ func (c *Connections) Stream(ctx context.Context) (over func()) {
 		c.forget(one)
 	}
 	c.streams++
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.streams--
-	}
+}
+
+// StreamOver says that a stream has ended.
+func (c *Connections) StreamOver() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.streams--
 }
 
 // ConnectionsStats is a snapshot of Connections.

@@ -48,14 +48,14 @@ func TestOneConnectionTooManyEndsTheOneThatHasGoneLongestWithoutARequest(t *test
 	arrive() // the third goes: the first has been served since
 	want(limit.ConnectionsStats{Open: 3, Waiting: 3, Closed: 2})
 	request(conns[0], func(r *http.Request) {
-		over := c.Stream(r.Context())
+		c.Stream(r.Context())
 		request(conns[3], func(*http.Request) {
 			request(conns[4], func(*http.Request) {
 				arrive() // with two requests and a stream there is none to go but this one
 				want(limit.ConnectionsStats{Open: 2, Closed: 3})
 			})
 		})
-		over()
+		c.StreamOver()
 	})
 	arrive()
 	want(limit.ConnectionsStats{Open: 3, Waiting: 3, Closed: 3})

@@ -24,7 +24,7 @@ func refusedBy(t *testing.T, err error) limit.Scope {
 
 func TestOpenStreamsAreBoundedByUserTenantAddressAndInAll(t *testing.T) {
 	s := limit.NewStreams(limit.StreamsConfig{PerUser: 2, PerTenant: 3, PerAddress: 4, Total: 5})
-	var releases []func()
+	var leases []limit.Lease
 	for _, c := range []struct {
 		tenant, user, address string
 		refused               limit.Scope
@@ -38,16 +38,16 @@ func TestOpenStreamsAreBoundedByUserTenantAddressAndInAll(t *testing.T) {
 		{"globex", "gus", "::ffff:192.0.2.1", ""},
 		{"initech", "ian", "192.0.2.9", limit.Total},
 	} {
-		release, err := s.Acquire(c.tenant, c.user, netip.MustParseAddr(c.address))
+		lease, err := s.Acquire(c.tenant, c.user, netip.MustParseAddr(c.address))
 		if got := refusedBy(t, err); got != c.refused {
 			t.Errorf("%+v: refused by %q", c, got)
 		}
-		if release != nil {
-			releases = append(releases, release)
+		if err == nil {
+			leases = append(leases, lease)
 		}
 	}
-	releases[1]() // one of ada's
-	releases[1]()
+	leases[1].Release() // one of ada's
+	leases[1].Release()
 	if _, err := s.Acquire("globex", "gus", netip.MustParseAddr("192.0.2.7")); err != nil {
 		t.Errorf("after a release: %v", err)
 	}
@@ -59,11 +59,11 @@ func TestOpenStreamsAreBoundedByUserTenantAddressAndInAll(t *testing.T) {
 func TestReleasedStreamsLeaveNothingBehind(t *testing.T) {
 	s := limit.NewStreams(limit.StreamsConfig{})
 	for n := range 1000 {
-		release, err := s.Acquire("t", "u", netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}))
+		lease, err := s.Acquire("t", "u", netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}))
 		if err != nil {
 			t.Fatal(err)
 		}
-		release()
+		lease.Release()
 	}
 	if got := s.Stats(); got.Open != 0 || got.Users != 0 || got.Tenants != 0 || got.Addresses != 0 {
 		t.Errorf("left: %+v", got)

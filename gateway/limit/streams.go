@@ -3,6 +3,7 @@ package limit
 import (
 	"hash/maphash"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -23,62 +24,97 @@ type Streams struct {
 	total     int
 	seed      maphash.Seed
 	users     map[uint64]int // by a hash of tenant and name: there may be as many as streams
-	tenants   map[string]int
-	addresses map[netip.Addr]int
+	tenants   map[string]*crowd
+	addresses map[netip.Addr]*crowd
 	refused   map[Scope]uint64
+}
+
+// crowd is how many streams a tenant or an address has.
+type crowd struct {
+	streams int
+	tenant  string
+	address netip.Addr
 }
 
 type userKey struct{ tenant, user string }
 
 // NewStreams makes a counter without streams.
 func NewStreams(cfg StreamsConfig) *Streams {
-	return &Streams{cfg: cfg, seed: maphash.MakeSeed(), users: map[uint64]int{}, tenants: map[string]int{}, addresses: map[netip.Addr]int{}, refused: map[Scope]uint64{}}
+	return &Streams{
+		cfg: cfg, seed: maphash.MakeSeed(), users: map[uint64]int{}, tenants: map[string]*crowd{}, addresses: map[netip.Addr]*crowd{}, refused: map[Scope]uint64{},
+	}
 }
 
 // fullRetry is after what time a client that met a limit on open streams may try again: streams end at any time.
 const fullRetry = 10 * time.Second
 
-// Acquire counts one more stream, or gives a *Refusal. The stream's end calls release; calling it again does nothing.
-func (s *Streams) Acquire(tenant, user string, address netip.Addr) (release func(), err error) {
+// Acquire counts one more stream, or gives a *Refusal. The stream's end calls the lease's Release.
+func (s *Streams) Acquire(tenant, user string, address netip.Addr) (Lease, error) {
 	key, from := maphash.Comparable(s.seed, userKey{tenant, user}), Client(address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ofTenant, ofAddress := s.tenants[tenant], s.addresses[from]
 	for _, l := range []struct {
 		scope     Scope
 		open, max int
 	}{
 		{Total, s.total, s.cfg.Total},
-		{Address, s.addresses[from], s.cfg.PerAddress},
-		{Tenant, s.tenants[tenant], s.cfg.PerTenant},
+		{Address, ofAddress.size(), s.cfg.PerAddress},
+		{Tenant, ofTenant.size(), s.cfg.PerTenant},
 		{User, s.users[key], s.cfg.PerUser},
 	} {
 		if l.max > 0 && l.open >= l.max {
 			s.refused[l.scope]++
-			return nil, &Refusal{Scope: l.scope, What: "open streams", RetryAfter: fullRetry}
+			return Lease{}, &Refusal{Scope: l.scope, What: "open streams", RetryAfter: fullRetry}
 		}
 	}
 	s.total++
 	s.users[key]++
-	s.tenants[tenant]++
-	s.addresses[from]++
-	over := false
-	return func() { // there is one for every open stream
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if over {
-			return
-		}
-		over = true
-		s.total--
-		decrease(s.users, key)
-		decrease(s.tenants, tenant)
-		decrease(s.addresses, from)
-	}, nil
+	if ofTenant == nil {
+		ofTenant = &crowd{tenant: strings.Clone(tenant)}
+		s.tenants[ofTenant.tenant] = ofTenant
+	}
+	if ofAddress == nil {
+		ofAddress = &crowd{address: from}
+		s.addresses[from] = ofAddress
+	}
+	ofTenant.streams++
+	ofAddress.streams++
+	return Lease{s, key, ofTenant, ofAddress}, nil
 }
 
-func decrease[K comparable](counts map[K]int, key K) {
-	if counts[key]--; counts[key] == 0 {
-		delete(counts, key)
+func (c *crowd) size() int {
+	if c == nil {
+		return 0
+	}
+	return c.streams
+}
+
+// Lease is one stream that is counted. There is one for every open stream, so it is small. Its zero value counts nothing.
+type Lease struct {
+	streams         *Streams
+	user            uint64
+	tenant, address *crowd
+}
+
+// Release says that the stream has ended; calling it again on the same Lease does nothing.
+func (l *Lease) Release() {
+	s := l.streams
+	if s == nil {
+		return
+	}
+	l.streams = nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total--
+	if s.users[l.user]--; s.users[l.user] == 0 {
+		delete(s.users, l.user)
+	}
+	if l.tenant.streams--; l.tenant.streams == 0 {
+		delete(s.tenants, l.tenant.tenant)
+	}
+	if l.address.streams--; l.address.streams == 0 {
+		delete(s.addresses, l.address.address)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,6 +61,8 @@ type Sessions struct {
 	fresh    map[string]verified // by token
 	held     map[string]*held    // by session: those with open streams
 	due      map[string]struct{} // of these, the ones to look up at once
+	soonest  int64               // none of held expires before, in nanoseconds since 1970
+	ended    int                 // of held, those that were told to end
 	changes  changes
 	watched  bool      // changes are reported, as far as the database knows
 	checked  time.Time // when that was last asked
@@ -95,9 +98,11 @@ func (h *held) identity() gateway.Identity {
 	return id
 }
 
-func (h *held) expires(at time.Time) {
+// expires sets when a session expires. It needs the lock.
+func (s *Sessions) expires(h *held, at time.Time) {
 	if h.expiry = 0; !at.IsZero() {
 		h.expiry = at.UnixNano()
+		s.soonest = min(s.soonest, h.expiry)
 	}
 }
 
@@ -118,7 +123,7 @@ func NewSessions(cfg SessionsConfig) *Sessions {
 	}
 	return &Sessions{
 		cfg: cfg, log: cfg.Logger, work: make(chan struct{}, 1), poke: make(chan struct{}, 1),
-		calls: map[string]*call{}, fresh: map[string]verified{}, held: map[string]*held{}, due: map[string]struct{}{},
+		calls: map[string]*call{}, fresh: map[string]verified{}, held: map[string]*held{}, due: map[string]struct{}{}, soonest: math.MaxInt64,
 	}
 }
 
@@ -199,7 +204,7 @@ func (s *Sessions) hold(p Pass, id *gateway.Identity) *held {
 	h := s.held[id.Session]
 	if h == nil {
 		h = &held{id: id, token: p.token}
-		h.expires(p.expiry)
+		s.expires(h, p.expiry)
 		s.held[id.Session] = h
 	}
 	h.streams++
@@ -216,6 +221,9 @@ func (s *Sessions) release(h *held) {
 	if h.streams--; h.streams == 0 {
 		delete(s.held, h.id.Session)
 		delete(s.due, h.id.Session)
+		if h.closed {
+			s.ended--
+		}
 	}
 }
 

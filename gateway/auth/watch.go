@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -110,12 +111,20 @@ func (s *Sessions) markDue(ctx context.Context, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tidy(now)
+	soon := now.Add(beforeExpiry + s.cfg.Fresh).UnixNano()
+	if !all && s.ended == 0 && s.soonest > soon {
+		return // there may be as many as streams, and nothing to do for any
+	}
+	s.soonest = math.MaxInt64
 	for name, h := range s.held {
+		if h.expiry != 0 {
+			s.soonest = min(s.soonest, h.expiry)
+		}
 		if expired(h.identity()) != nil { // also while the database is away
 			s.end(name, h, "it has expired")
 			continue
 		}
-		if all || h.closed || h.expiry != 0 && time.Unix(0, h.expiry).Sub(now) < beforeExpiry+s.cfg.Fresh {
+		if all || h.closed || h.expiry != 0 && h.expiry < soon {
 			s.due[name] = struct{}{}
 		}
 	}
@@ -167,7 +176,7 @@ func (s *Sessions) check(ctx context.Context, sessions, tokens []string) error {
 			s.end(name, h, reason(known, f, h.identity()))
 			continue
 		}
-		h.expires(f.Expiry) // later than it was, where the application extends sessions
+		s.expires(h, f.Expiry) // later than it was, where the application extends sessions
 	}
 	return nil
 }
@@ -178,6 +187,7 @@ func (s *Sessions) end(name string, h *held, reason string) {
 		s.log.Info("session ended", "session", name, "tenant", h.id.Tenant, "user", h.id.User, "reason", reason)
 		s.lookedUp.closed.Add(1)
 		h.closed = true
+		s.ended++
 	}
 	delete(s.fresh, h.token)
 	s.cfg.Close(name)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pgfeed/pgfeed/gateway"
 	"github.com/pgfeed/pgfeed/gateway/sse"
+	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
 )
 
 // descriptors is how many this process has.
@@ -221,4 +222,30 @@ func TestAnIdleStreamHasNoGoroutine(t *testing.T) {
 		dial(t, w, "")
 	}
 	w.await(t, "there are no more goroutines than before", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// A stream that a ping will soon be written to isn't written a comment just before.
+func TestAPingTakesTheCommentsPlace(t *testing.T) {
+	w := newWorld(t, "plain", gateway.Config{}, sse.Options{Heartbeat: 400 * time.Millisecond, KeepAlive: 200 * time.Millisecond})
+	var streams []*ssetest.Stream
+	for range 16 { // whose times are shortened differently
+		streams = append(streams, w.stream(t, "tenant=acme&user=ada"))
+	}
+	for _, s := range streams {
+		for comments, pings := 0, 0; pings < 2; {
+			f, err := s.Next(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Comment != "" {
+				comments++
+			}
+			if f.Event == "ping" {
+				comments, pings = 0, pings+1
+			}
+			if comments > 1 {
+				t.Fatal("two comments before a ping that is due with the second")
+			}
+		}
+	}
 }

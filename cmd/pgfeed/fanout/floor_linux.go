@@ -51,7 +51,8 @@ func Floor(in *os.File, out io.Writer) error {
 	if err := json.NewEncoder(out).Encode(listener.Addr().String()); err != nil {
 		return err
 	}
-	defer runtime.KeepAlive(file) // or it is closed once it isn't used any more
+	defer runtime.KeepAlive(in) // or it is closed once it isn't used any more
+	defer runtime.KeepAlive(file)
 	defer runtime.KeepAlive(listener)
 	return f.run()
 }

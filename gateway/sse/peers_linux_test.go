@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -195,6 +196,60 @@ func TestNoDescriptorsAreLeftForAWhile(t *testing.T) {
 		w.client.(*http.Transport).CloseIdleConnections()
 		return descriptors(t) <= before
 	})
+}
+
+// The very descriptor that a stream would need is missing: the client is told to come again, and the operator why.
+func TestWithoutADescriptorForAStreamTheAnswerIs503(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, "plain", gateway.Config{}, sse.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	before := descriptors(t)
+	c, err := net.Dial("tcp", w.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // the test is over
+	w.await(t, "it is accepted", func() bool { return descriptors(t) == before+2 })
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	few := limit
+	few.Cur = uint64(highest(t)) + 1
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) //nolint:errcheck // as it was
+	var holes []int
+	for { // in between
+		fd, err := syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			break
+		}
+		holes = append(holes, fd)
+	}
+	if _, err := c.Write([]byte("GET /?tenant=acme&user=gus HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	status, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil || !strings.Contains(status, " 503 ") {
+		t.Errorf("%q %v", status, err)
+	}
+	for _, fd := range holes {
+		_ = syscall.Close(fd)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.hub.Subscribers(); n != 0 {
+		t.Errorf("%d subscribers", n)
+	}
+	if !strings.Contains(log.String(), "raise the limit on open files") {
+		t.Errorf("the log has %q", log.String())
+	}
+	s := w.stream(t, "tenant=acme&user=gus")
+	w.publish("acme", "afterwards")
+	expect(t, s, "afterwards")
 }
 
 func highest(t *testing.T) (most int) {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
 )
 
-// Clients join, leave, stall and are thrown out at random while events of all kinds and sizes are dispatched. Every byte of every
+// Clients join, leave, stall and are thrown out at random, and gateways drain and give way to others, while events of all kinds and sizes are dispatched. Every byte of every
 // stream is read as strictly as it should be written; at the end each client must have had everything that was for it, nothing twice
 // on one connection, nothing that was not for it. PGFEED_STRESS=10m goes on for that long; the seed is in the log.
 func TestUnderFireEveryStreamIsWhole(t *testing.T) {
@@ -39,11 +40,11 @@ func stress(t *testing.T, transport string, lasts time.Duration) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	w := newWorld(t, transport, gateway.Config{MaxPending: 96 << 10, MaxReplays: 4},
-		sse.Options{Heartbeat: 300 * time.Millisecond, KeepAlive: 70 * time.Millisecond, WriteTimeout: 2 * time.Second})
+	g := &stressGateways{log: &memoryLog{}, transport: transport}
+	g.next(t)
 	var clients []*stressClient
 	for i := range 24 {
-		c := &stressClient{w: w, tenant: fmt.Sprint("tenant", i%3), user: fmt.Sprint("user", i%5), got: map[int64]bool{}}
+		c := &stressClient{gateways: g, tenant: fmt.Sprint("tenant", i%3), user: fmt.Sprint("user", i%5), got: map[int64]bool{}}
 		if i%4 == 3 {
 			c.topics = "&topics=activity"
 		}
@@ -64,21 +65,26 @@ func stress(t *testing.T, transport string, lasts time.Duration) {
 			text := tenant + strings.Repeat("x", 1<<rng.IntN(13))
 			switch rng.IntN(4) {
 			case 0:
-				w.commit(tenant, text)
+				g.now().commit(tenant, text)
 			case 1:
-				w.notify(tenant, fmt.Sprint("user", rng.IntN(5)), text)
+				g.now().notify(tenant, fmt.Sprint("user", rng.IntN(5)), text)
 			default:
-				w.publish(tenant, text)
+				g.now().publish(tenant, text)
 			}
 		}
 	})
+	drain := time.Now().Add(time.Duration(rng.Int64N(int64(lasts))))
 	for begun := time.Now(); time.Since(begun) < lasts; {
+		if time.Now().After(drain) {
+			g.drain(t, time.Duration(rng.IntN(100))*time.Millisecond)
+			drain = time.Now().Add(time.Second + time.Duration(rng.Int64N(int64(lasts))))
+		}
 		c := clients[rng.IntN(len(clients))]
 		switch rng.IntN(8) {
 		case 0:
 			c.leave()
 		case 1:
-			w.hub.CloseSession(c.session(), gateway.CloseSession)
+			g.now().hub.CloseSession(c.session(), gateway.CloseSession)
 		case 2:
 			c.stall(time.Duration(rng.IntN(300)) * time.Millisecond)
 		default:
@@ -89,7 +95,7 @@ func stress(t *testing.T, transport string, lasts time.Duration) {
 	close(stop)
 	wg.Wait()
 	for i, c := range clients {
-		w.await(t, fmt.Sprintf("client %d has everything", i), func() bool {
+		g.now().await(t, fmt.Sprintf("client %d has everything", i), func() bool {
 			c.connect(t)
 			return c.whole() || c.failure() != nil
 		})
@@ -102,9 +108,31 @@ func stress(t *testing.T, transport string, lasts time.Duration) {
 	}
 }
 
+// stressGateways are gateways on one log, one after another.
+type stressGateways struct {
+	log       *memoryLog
+	transport string
+	current   atomic.Pointer[world]
+}
+
+func (g *stressGateways) now() *world { return g.current.Load() }
+
+func (g *stressGateways) next(t *testing.T) {
+	g.current.Store(newWorldOn(t, g.log, g.transport, gateway.Config{MaxPending: 96 << 10, MaxReplays: 4},
+		sse.Options{Heartbeat: 300 * time.Millisecond, KeepAlive: 70 * time.Millisecond, WriteTimeout: 2 * time.Second}))
+}
+
+// drain has all streams end over the window. Their clients come back to another gateway, from the first on.
+func (g *stressGateways) drain(t *testing.T, window time.Duration) {
+	old := g.now()
+	g.next(t)
+	old.hub.Drain(context.Background(), window)
+	old.await(t, "all have left", func() bool { return old.hub.Subscribers() == 0 })
+}
+
 // stressClient goes on from where it is, again and again.
 type stressClient struct {
-	w                    *world
+	gateways             *stressGateways
 	tenant, user, topics string
 
 	mu     sync.Mutex
@@ -151,15 +179,16 @@ func (c *stressClient) connect(t *testing.T) {
 	}
 	c.leave()
 	ctx, cancel := context.WithCancel(context.Background())
+	w := c.gateways.now()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		c.w.path(fmt.Sprintf("tenant=%s&user=%s&session=%s%s&cursor=%s", c.tenant, c.user, c.session(), c.topics, c.cursor)), nil)
+		w.path(fmt.Sprintf("tenant=%s&user=%s&session=%s%s&cursor=%s", c.tenant, c.user, c.session(), c.topics, c.cursor)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.cancel, c.done = cancel, make(chan struct{})
 	go func() {
 		defer close(c.done)
-		resp, err := c.w.client.RoundTrip(req)
+		resp, err := w.client.RoundTrip(req)
 		if err != nil {
 			return // cut off while it connected
 		}
@@ -240,9 +269,9 @@ func (c *stressClient) take(f ssetest.Frame, here map[int64]bool) {
 
 // whole reports whether the client has all that was for it. What it has had and should not have is a failure.
 func (c *stressClient) whole() bool {
-	c.w.log.mu.Lock()
-	events := c.w.log.events
-	c.w.log.mu.Unlock()
+	c.gateways.log.mu.Lock()
+	events := c.gateways.log.events
+	c.gateways.log.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.begun {

@@ -95,8 +95,14 @@ type world struct {
 
 func newWorld(t testing.TB, transport string, cfg gateway.Config, o sse.Options) *world {
 	t.Helper()
+	return newWorldOn(t, &memoryLog{}, transport, cfg, o)
+}
+
+// newWorldOn is another gateway on the same log.
+func newWorldOn(t testing.TB, log *memoryLog, transport string, cfg gateway.Config, o sse.Options) *world {
+	t.Helper()
 	o.Portable, o.Counters = transport != "plain", &sse.Counters{}
-	w := &world{log: &memoryLog{}, counters: o.Counters}
+	w := &world{log: log, counters: o.Counters}
 	if cfg.ReconcileEvery == 0 {
 		cfg.ReconcileEvery = 20 * time.Millisecond
 	}

@@ -17,7 +17,7 @@ type Config struct {
 	HintDelay      time.Duration // from a hint that carried its event to the reading that confirms it; 250ms
 	ReadDelay      time.Duration // between two readings asked for by hints without data; 20ms
 	MaxPending     int           // bytes that one subscriber may be behind before it counts as slow; 1 MiB
-	MaxBuffered    int           // bytes that all feeds together keep before each may keep only a sixteenth of MaxPending; 256 MiB
+	MaxBuffered    int           // bytes that all feeds together keep before each may keep only a sixteenth of MaxPending; past a quarter more, only its newest event; 256 MiB
 	MaxReplay      int           // events in one replay before it is a reset; 10000
 	MaxReplays     int           // replays at a time; 256
 	ReplayWait     time.Duration // for one of these to end, before a client is told to come again; 5s
@@ -113,7 +113,10 @@ func (h *Hub) pushed(n int) (bound int) {
 
 // bound is how many bytes a ring may hold at present.
 func (h *Hub) bound() int {
-	if h.counters.buffered.Load() > int64(h.cfg.MaxBuffered) {
+	switch most, now := int64(h.cfg.MaxBuffered), h.counters.buffered.Load(); {
+	case now > most+most/4:
+		return 1
+	case now > most:
 		return max(h.cfg.MaxPending/16, 1)
 	}
 	return h.cfg.MaxPending

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -80,4 +81,36 @@ func TestAReadingDoesntWaitForAWriterThatHadNobodyToServe(t *testing.T) {
 	s := serve(idle)
 	defer s.Leave()
 	reconcile() // and not until ctx ends
+}
+
+// What all tenants together keep for streams that don't read is bounded, however many tenants there are.
+func TestWhatIsKeptForStreamsThatDontReadIsBoundedInAll(t *testing.T) {
+	const most, tenants, each = 4 << 20, 200, 1 << 20
+	h := NewHub(&bigLog{}, Config{MaxPending: each, MaxBuffered: most})
+	if err := h.reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	data := json.RawMessage(`"` + strings.Repeat("x", 2000) + `"`)
+	seq, peak := int64(0), int64(0)
+	stuck := &idleWriter{}
+	for n := range tenants {
+		tenant := fmt.Sprint("tenant-", n)
+		s, err := h.Join(t.Context(), Request{Identity: Identity{Tenant: tenant}, Topics: []string{TopicActivity}})
+		if err == nil {
+			err = s.Replay(t.Context(), nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Serve(stuck)
+		for range each/len(data) + 16 {
+			seq++
+			h.feed(tenant).dispatch(Event{Seq: seq, Stamp: Stamp{1, 1000 + uint64(seq)}, Tenant: tenant, Topic: TopicActivity, Name: "activity:new", Data: data}) //nolint:gosec // never negative
+			peak = max(peak, h.Stats().Buffered)
+		}
+	}
+	// A frame for each tenant, and a quarter more: two thirds of that have ids and names beside the data.
+	if bound := int64(most + most/4 + tenants*2*len(data)); peak > bound || peak < most {
+		t.Errorf("%d bytes are kept at most, want between %d and %d", peak, most, bound)
+	}
 }

@@ -50,8 +50,8 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 	}
 	defer pool.Close()
 	live, err := newEngine(pool, cmp.Or(cfg.NotifyURL, cfg.DatabaseURL), cfg.ProbeTimeout, gateway.Config{
-		MaxReplay: cfg.MaxReplay, MaxReplays: cfg.Limits.MaxReplays, MaxPending: cfg.Limits.MaxPendingBytes, Logger: log,
-		BusyRate: cfg.BusyRate,
+		MaxReplay: cfg.MaxReplay, MaxReplays: cfg.Limits.MaxReplays, MaxPending: cfg.Limits.MaxPendingBytes, MaxBuffered: cfg.Limits.MaxBufferedBytes,
+		BusyRate: cfg.BusyRate, Logger: log,
 	})
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ type limitFlags struct {
 	MaxConnectsPerAddress float64       `default:"200" placeholder:"N" help:"New streams a second from one address, likewise; 0: no limit. More get 429."`
 	MaxReplays            int           `default:"256" placeholder:"N" help:"Clients at a time that are being sent what they have missed; more wait for 5s, and get 503 then."`
 	MaxPendingBytes       int           `default:"1048576" placeholder:"BYTES" help:"How far a stream may be behind its tenant's newest event before it is closed as slow. Its client comes back and resumes."`
+	MaxBufferedBytes      int           `default:"268435456" placeholder:"BYTES" help:"How much events for all streams may take in all before each tenant's streams may only be a sixteenth of --max-pending-bytes behind; past a quarter more, no more than the newest event."`
 	MaxConnections        int           `default:"0" placeholder:"N" help:"TCP connections in all, streams included; 0: nineteen twentieths of what the limit on open files allows. One more ends the one that has gone longest without a request."`
 	MaxHeaderBytes        int           `default:"32768" placeholder:"BYTES" help:"Longest request header; more gets 431."`
 	MaxURLBytes           int           `default:"8192" placeholder:"BYTES" help:"Longest URL; more gets 414."`
@@ -53,7 +54,7 @@ func (f limitFlags) validate() error {
 	}{
 		// A cursor has up to 2 kB, and travels in a header or in the URL.
 		{"max-header-bytes", f.MaxHeaderBytes, 8 << 10}, {"max-url-bytes", f.MaxURLBytes, 3 << 10}, {"max-body-bytes", f.MaxBodyBytes, 1 << 10},
-		{"max-replays", f.MaxReplays, 1}, {"max-pending-bytes", f.MaxPendingBytes, 16 << 10},
+		{"max-replays", f.MaxReplays, 1}, {"max-pending-bytes", f.MaxPendingBytes, 16 << 10}, {"max-buffered-bytes", f.MaxBufferedBytes, 1 << 20},
 	} {
 		if n.value < n.least {
 			add("--%s must be at least %d, not %d", n.flag, n.least, n.value)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgfeed/pgfeed/gateway"
@@ -150,10 +151,15 @@ func (q *SessionQuery) find(ctx context.Context, p plan, tokens []string) (map[s
 	token := make(map[string]string, len(tokens)) // by key
 	if p.hashed {
 		hashes := make([][]byte, len(tokens))
-		for i, t := range tokens {
+		bytes := make([]byte, 0, len(tokens)*sha256.Size)
+		for _, t := range tokens {
 			hash := sha256.Sum256([]byte(t))
-			hashes[i] = hash[:]
-			token[string(hash[:])] = t
+			bytes = append(bytes, hash[:]...)
+		}
+		text := string(bytes)
+		for i, t := range tokens {
+			from, to := i*sha256.Size, (i+1)*sha256.Size
+			hashes[i], token[text[from:to]] = bytes[from:to], t
 		}
 		keys = hashes
 	} else {
@@ -167,22 +173,22 @@ func (q *SessionQuery) find(ctx context.Context, p plan, tokens []string) (map[s
 	}
 	defer rows.Close()
 	found := make(map[string]auth.Found, len(tokens))
+	var key pgtype.DriverBytes // good until the next row
+	var text string
+	var tenant, user, refused *string
+	var expires *time.Time
+	targets := []any{&text, &tenant, &user, &expires, &refused}
+	if p.hashed {
+		targets[0] = &key
+	}
 	for rows.Next() {
-		var key []byte
-		var text string
-		var tenant, user, refused *string
-		var expires *time.Time
-		var target any = &text
-		if p.hashed {
-			target = &key
-		}
-		if err := rows.Scan(target, &tenant, &user, &expires, &refused); err != nil {
+		if err := rows.Scan(targets...); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrSessionTables, err)
 		}
-		if p.hashed {
-			text = string(key)
-		}
 		t, asked := token[text]
+		if p.hashed {
+			t, asked = token[string(key)]
+		}
 		if !asked {
 			continue
 		}

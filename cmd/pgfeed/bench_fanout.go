@@ -19,7 +19,7 @@ type benchFanoutCmd struct {
 	Modes       []string      `placeholder:"NAME,…" help:"What to measure: ${fanout_modes}. Default: all."`
 	Subscribers int           `default:"10000" help:"How many streams. Each takes an open file here and one in the gateway."`
 	Rounds      int           `default:"3" help:"How often each thing is measured, in turns with the floor."`
-	Duration    time.Duration `default:"8s" help:"How long events are published in each round."`
+	Duration    time.Duration `default:"4s" help:"How long events are published in each round."`
 	Size        int           `default:"200" help:"Bytes of an event's text."`
 	Gateway     []string      `placeholder:"FLAG,…" help:"More flags for the gateway."`
 }

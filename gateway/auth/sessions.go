@@ -61,6 +61,8 @@ type Sessions struct {
 	fresh    map[string]verified // by token
 	held     map[string]*held    // by session: those with open streams
 	due      map[string]struct{} // of these, the ones to look up at once
+	rota     []string            // sessions to look up again by their age, a part at each tick
+	share    int                 // how many that are
 	soonest  int64               // none of held expires before, in nanoseconds since 1970
 	ended    int                 // of held, those that were told to end
 	changes  changes

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -98,7 +99,7 @@ func (s *Sessions) markDue(ctx context.Context, now time.Time) {
 	s.mu.Lock()
 	aged := now.Sub(s.checked) >= s.cfg.Recheck
 	ask := aged || !s.watched && now.Sub(s.checked) >= askAgain
-	all := aged || !s.watched || !hears
+	all := !s.watched || !hears
 	s.mu.Unlock()
 	if ask { // somebody may have added the trigger, or taken it away
 		ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
@@ -111,6 +112,20 @@ func (s *Sessions) markDue(ctx context.Context, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tidy(now)
+	if aged && !all {
+		s.rota = slices.Sorted(maps.Keys(s.held)) // in one order, so that each one's turn comes after the same time
+		s.share = len(s.rota)/max(int(s.cfg.Recheck/s.cfg.Fresh)-1, 1) + 1
+	}
+	// Not all at once, which would be a burst of queries, and of garbage, every minute.
+	part := min(s.share, len(s.rota))
+	for _, name := range s.rota[:part] {
+		if s.held[name] != nil {
+			s.due[name] = struct{}{}
+		}
+	}
+	if s.rota = s.rota[part:]; len(s.rota) == 0 {
+		s.rota = nil
+	}
 	soon := now.Add(beforeExpiry + s.cfg.Fresh).UnixNano()
 	if !all && s.ended == 0 && s.soonest > soon {
 		return // there may be as many as streams, and nothing to do for any

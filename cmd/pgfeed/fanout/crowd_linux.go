@@ -111,7 +111,10 @@ func (c *crowd) dial(i int, to *unix.SockaddrInet4) error {
 	p := &c.peers[i]
 	p.fd.Store(int32(fd)) //nolint:gosec // a descriptor
 	if p.deaf {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10); err != nil {
+		// A buffer at the sender's side has room for twenty segments to begin with (tcp_sndbuf_expand), of 64 kB each on the loopback
+		// interface: small ones make it full soon.
+		if err := errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10),
+			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_MAXSEG, 536)); err != nil {
 			return err
 		}
 	}
@@ -238,6 +241,8 @@ func digits(text []byte) (n uint64) {
 	return n
 }
 
+var errLate = errors.New("not all was delivered in time")
+
 // await waits until so many deliveries were made, or says how many are missing.
 func (c *crowd) await(ctx context.Context, deliveries int64, limit time.Duration) error {
 	deadline := time.Now().Add(limit)
@@ -251,7 +256,7 @@ func (c *crowd) await(ctx context.Context, deliveries int64, limit time.Duration
 		case c.ended.Load() > 0 && c.deafs() == 0:
 			return fmt.Errorf("%d streams were ended", c.ended.Load())
 		case time.Now().After(deadline), ctx.Err() != nil:
-			return errors.Join(fmt.Errorf("%d of %d deliveries are missing after %v", deliveries-got, deliveries, limit), ctx.Err())
+			return errors.Join(fmt.Errorf("%w: %d of %d deliveries are missing after %v", errLate, deliveries-got, deliveries, limit), ctx.Err())
 		}
 		time.Sleep(time.Millisecond)
 	}

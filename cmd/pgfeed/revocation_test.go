@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -121,6 +122,22 @@ func TestWithoutTriggersRevocationIsFoundByAsking(t *testing.T) {
 	s, other := g.stream(t, token), g.stream(t, session(t, pool, "acme", "ada"))
 	exec(t, pool, `delete from sessions where "userId" = 'eve'`)
 	endsForItsSession(t, s)
+	goesOn(t, pool, other)
+}
+
+// What no trigger reports, such as a change by a replication's worker, is found when the sessions' turn comes, a part at a time.
+func TestEverySessionIsLookedUpAgainAfterAWhile(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url, "--session-recheck", "4s")
+	var ending []*ssetest.Stream
+	for n := range 7 {
+		ending = append(ending, g.stream(t, session(t, pool, "acme", fmt.Sprint("eve-", n))))
+	}
+	other := g.stream(t, session(t, pool, "acme", "ada"))
+	exec(t, pool, `alter table sessions disable trigger all; delete from sessions where "userId" like 'eve-%'; alter table sessions enable trigger all`)
+	for _, s := range ending {
+		s.Until(t, "bye")
+	}
 	goesOn(t, pool, other)
 }
 

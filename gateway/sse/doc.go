@@ -40,7 +40,8 @@
 // A wheel of ticks knows when each connection will have been silent for KeepAlive or without a frame for Heartbeat. Writing an event
 // touches only the connection's own two numbers; when the wheel comes by and finds that something was written, it puts the connection into
 // a later slot. Times are shortened by up to an eighth, differently for each, so that those who got the same event don't all need a
-// comment at once. Pings of one sweep for one tenant are the same bytes.
+// comment at once. A ping that will soon be due is written where a comment is, instead of both. Pings of one sweep for one tenant are the
+// same bytes.
 //
 // # Peers that go
 //

@@ -128,12 +128,14 @@ func TestWithoutTriggersRevocationIsFoundByAsking(t *testing.T) {
 // What no trigger reports, such as a change by a replication's worker, is found when the sessions' turn comes, a part at a time.
 func TestEverySessionIsLookedUpAgainAfterAWhile(t *testing.T) {
 	url, pool := database(t)
-	g := startReady(t, url, "--session-recheck", "4s")
+	g := startReady(t, url, "--admin-addr", "127.0.0.1:0", "--session-recheck", "4s")
+	other := g.stream(t, session(t, pool, "acme", "ada"))
+	g.awaitMetric(t, 1, "pgfeed_session_changes_reported") // until that is known, all are looked up every second
+	g.awaitMetric(t, 2, "pgfeed_session_lookups_total")
 	var ending []*ssetest.Stream
 	for n := range 7 {
 		ending = append(ending, g.stream(t, session(t, pool, "acme", fmt.Sprint("eve-", n))))
 	}
-	other := g.stream(t, session(t, pool, "acme", "ada"))
 	exec(t, pool, `alter table sessions disable trigger all; delete from sessions where "userId" like 'eve-%'; alter table sessions enable trigger all`)
 	for _, s := range ending {
 		s.Until(t, "bye")

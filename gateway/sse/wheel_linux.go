@@ -19,8 +19,9 @@ type wheel struct {
 	turned    uint32 // the last tick that was looked at
 }
 
-// resolution is how many ticks make up the time after which a comment is sent.
-const resolution = 64
+// resolution is how many ticks make up the time after which a comment is sent. Few, since many writes in a row cost less each than the
+// same ones one by one; not so few that a sweep would keep events waiting for long.
+const resolution = 16
 
 func newWheel(o *Options) wheel {
 	every := min(max(o.KeepAlive/resolution, 10*time.Millisecond), time.Second)

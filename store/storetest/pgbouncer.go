@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -69,15 +70,7 @@ ignore_startup_parameters = extra_float_digits
 		t.Fatal(err)
 	}
 	var output lockedBuffer
-	cmd := exec.Command(program, file) //nolint:gosec // found above
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	supervise(t, program, file, &output)
 	url = "postgres://postgres@" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) + "/" + target.Database + "?sslmode=disable"
 	deadline := time.Now().Add(poolerWait)
 	for {
@@ -94,6 +87,41 @@ ignore_startup_parameters = extra_float_digits
 		case <-time.After(20 * time.Millisecond): // between two attempts
 		}
 	}
+}
+
+// supervise runs a program until the test ends, and starts it again when it ends before, as a service manager does: PgBouncer
+// 1.18 has ended by itself on a busy machine.
+func supervise(t testing.TB, program, file string, output io.Writer) {
+	t.Helper()
+	start := func(ctx context.Context) (*exec.Cmd, error) {
+		cmd := exec.CommandContext(ctx, program, file) //nolint:gosec // the caller's
+		cmd.Stdout, cmd.Stderr = output, output
+		return cmd, cmd.Start()
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	cmd, err := start(ctx)
+	if err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			err := cmd.Wait()
+			if ctx.Err() != nil {
+				return
+			}
+			fmt.Fprintf(os.Stderr, "%s ended (%v) and is started again; its last words:\n%v", program, err, output) //nolint:errcheck // for who reads it
+			if cmd, err = start(ctx); err != nil {
+				return // the test will find nobody there
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
 }
 
 func isFile(name string) bool {

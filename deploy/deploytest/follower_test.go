@@ -82,7 +82,7 @@ func (f *follower) stream(ctx context.Context) (retry time.Duration) {
 	defer cancel()
 	dead := time.AfterFunc(f.silence, cancel)
 	defer dead.Stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.address()+"/api/activity/stream", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.address()+"/api/activity/stream?topics=activity", nil)
 	if err != nil {
 		f.fail(err)
 		return time.Hour

@@ -148,6 +148,7 @@ test('a connection that falls silent is given up after a minute, also when the m
   // It hadn't been live for long before, so that it waits two seconds.
   await patient.pass(2 * SECOND);
   await expect(view.items).toHaveText([/asleep/, /swallowed/]);
+  await patient.pass(2 * SECOND); // the figures are drawn anew every second
   await expect(await view.figure('Events')).toHaveText(/^2 \(/);
 });
 

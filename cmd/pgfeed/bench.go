@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
 )
@@ -23,11 +26,24 @@ type benchFlags struct {
 	JSON bool `name:"json" help:"Print the report as JSON."`
 }
 
-// measure runs a benchmark and prints its report. What was measured until then is printed also when it was cut off.
-func (f benchFlags) measure(ctx context.Context, io streams, name string, run func(context.Context, *bench.Report, *bench.Progress) error) error {
+// errMissed says that the report shows something that is not as it should be.
+var errMissed = errors.New("something is not as it should be: see MISSED above")
+
+// measure runs a benchmark, which gets the path of this program to run gateways with, and prints its report. What was measured until then is
+// printed also when it was cut off.
+func (f benchFlags) measure(
+	ctx context.Context, io streams, name string, run func(ctx context.Context, program string, report *bench.Report, progress *bench.Progress) error,
+) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program, to run gateways: %w", err)
+	}
 	report := bench.NewReport(name)
 	progress := bench.NewProgress(io.err)
-	err := run(ctx, report, progress)
+	err = run(ctx, program, report, progress)
+	if err == nil && len(report.Missed()) > 0 {
+		err = errMissed
+	}
 	progress.Done()
 	if len(report.Figures) > 0 {
 		if failed := report.Write(io.out, f.JSON); err == nil {

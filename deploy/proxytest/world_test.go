@@ -3,10 +3,7 @@ package proxytest
 import (
 	"context"
 	"fmt"
-	"log"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
@@ -15,29 +12,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/faults"
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/programtest"
 	"github.com/pgfeed/pgfeed/store"
 	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+func TestMain(m *testing.M) { os.Exit(programtest.Run(m, &pgfeed, storetest.Run)) }
 
 // pgfeed is the program, as it is here.
 var pgfeed string
-
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "pgfeed-proxytest-")
-	if err != nil {
-		log.Print(err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	pgfeed = filepath.Join(dir, "pgfeed")
-	if out, err := exec.Command("go", "build", "-o", pgfeed, "../../cmd/pgfeed").CombinedOutput(); err != nil { //nolint:noctx,gosec // the tests wait for it
-		log.Printf("build pgfeed: %v\n%s", err, out)
-		return 1
-	}
-	return storetest.Run(m)
-}
 
 // world is a migrated database.
 type world struct {

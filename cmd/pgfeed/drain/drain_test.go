@@ -1,34 +1,17 @@
 package drain
 
 import (
-	"log"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/programtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+func TestMain(m *testing.M) { os.Exit(programtest.Run(m, &program, (*testing.M).Run)) }
 
 var program string
-
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "pgfeed-drain-")
-	if err != nil {
-		log.Print(err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	program = filepath.Join(dir, "pgfeed")
-	if out, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil { //nolint:noctx // the tests wait for it
-		log.Printf("build pgfeed: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
-}
 
 // pgfeed bench drain, but smaller: 9,000 subscribers and a window of 20 s are its defaults.
 func TestARollingRestartLosesNothing(t *testing.T) {

@@ -1,35 +1,18 @@
 package replicas
 
 import (
-	"log"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/programtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+func TestMain(m *testing.M) { os.Exit(programtest.Run(m, &program, (*testing.M).Run)) }
 
 var program string
-
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "pgfeed-replicas-")
-	if err != nil {
-		log.Print(err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	program = filepath.Join(dir, "pgfeed")
-	if out, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil { //nolint:noctx // the tests wait for it
-		log.Printf("build pgfeed: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
-}
 
 func TestEveryGatewayGetsEveryEventAndEachFigureIsThere(t *testing.T) {
 	if runtime.GOOS != "linux" {

@@ -1,37 +1,19 @@
 package writes
 
 import (
-	"log"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/programtest"
 	"github.com/pgfeed/pgfeed/store"
 	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+func TestMain(m *testing.M) { os.Exit(programtest.Run(m, &program, storetest.Run)) }
 
 var program string
-
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "pgfeed-writes-")
-	if err != nil {
-		log.Print(err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	program = filepath.Join(dir, "pgfeed")
-	if out, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil { //nolint:noctx // the tests wait for it
-		log.Printf("build pgfeed: %v\n%s", err, out)
-		return 1
-	}
-	storetest.Main(m)
-	return 0
-}
 
 func TestEveryFigureIsThereAndNothingStaysBehind(t *testing.T) {
 	url := storetest.Database(t)

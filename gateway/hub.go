@@ -81,6 +81,7 @@ type Hub struct {
 
 	mu       sync.Mutex
 	feeds    map[string]*feed
+	unlisted []string // tenants whose feeds began after the last reading was asked for
 	topics   topicSets
 	sessions sessionIndex
 	readable bool // the last reading succeeded
@@ -239,6 +240,7 @@ func (h *Hub) register(s *Subscriber, r Request) error {
 	if f == nil {
 		f = newFeed(h, r.Identity.Tenant)
 		h.feeds[f.tenant] = f
+		h.unlisted = append(h.unlisted, f.tenant)
 		h.cfg.Interest(f.tenant, true)
 	}
 	s.feed, s.topics = f, h.topics.get(r.Topics)

@@ -13,6 +13,7 @@ type Position struct {
 	Kept     Kept
 	Busy     time.Duration // for how much longer hints are off because writers are many; 0: they aren't
 	Hints    bool          // hints are sent otherwise
+	Written  int64         // events so far, committed or not
 }
 
 // ErrExpired says that something is no longer kept that came after a cursor.
@@ -27,6 +28,8 @@ type Query struct {
 	After  int64  // only greater sequence numbers
 	Limit  int    // at most that many; 0: all
 	Reader *Reader
+	// Tenants narrows a query without a Reader to these; nil: all. A Log may give more than is asked for.
+	Tenants []string
 }
 
 // Reader narrows a query to what one user may see. No reader: all tenants.

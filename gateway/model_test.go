@@ -124,9 +124,13 @@ func (l modelLog) Position(context.Context) (Position, error) {
 }
 
 func (l modelLog) Read(_ context.Context, q Query, begin func(Position) error, each func(Event) error) error {
+	l.m.meanwhile()
 	p := l.m.db.position()
 	var rows []Event
 	for _, e := range l.m.db.committed {
+		if q.Reader == nil && q.Tenants != nil && !slices.Contains(q.Tenants, e.Tenant) {
+			continue
+		}
 		if !q.Since.Has(e.Stamp, e.Seq) && e.Seq > q.After {
 			rows = append(rows, e)
 		}

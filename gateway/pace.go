@@ -9,6 +9,7 @@ const (
 	// busyEvery is the time between two readings while hints are off because writers are many, and lingering between those
 	// for a while after: what was written under a lease without a hint may be committed when the lease is over.
 	busyEvery  = 20 * time.Millisecond
+	calmEvery  = 4 * time.Millisecond // the same when few write any more: the lease has to run out, and nobody should notice
 	lingering  = 100 * time.Millisecond
 	lingerFor  = 2 * time.Second
 	unhinted   = 250 * time.Millisecond // between two readings where the database sends no hints
@@ -24,33 +25,19 @@ const (
 type pace struct {
 	rate int // Config.BusyRate
 
-	since        time.Time // when the window began
-	transactions int       // in the window
-	last         uint64    // the xid of the newest row
-	xids         map[uint64]struct{}
+	since   time.Time // when the window began
+	written int64     // Position.Written then
+	xmax    uint64    // and its snapshot's
 
 	busyUntil time.Time // as of the last reading
+	calm      bool      // few write, though hints are still off
 	hints     bool
 }
 
-func newPace(rate int) pace { return pace{rate: rate, xids: map[uint64]struct{}{}, hints: true} }
-
-// row counts a row that was read. Rows of one transaction mostly come one after another.
-func (p *pace) row(xid uint64) {
-	if xid == p.last {
-		return
-	}
-	p.last = xid
-	if _, counted := p.xids[xid]; !counted {
-		p.xids[xid] = struct{}{}
-		p.transactions++
-	}
-}
+func newPace(rate int) pace { return pace{rate: rate, hints: true} }
 
 // read takes note of what a reading found, and reports whether hints should be off for longer.
 func (p *pace) read(now time.Time, at Position) (extend bool) {
-	clear(p.xids)
-	p.last = 0
 	p.hints = at.Hints
 	if at.Busy > 0 {
 		p.busyUntil = now.Add(at.Busy)
@@ -59,20 +46,32 @@ func (p *pace) read(now time.Time, at Position) (extend bool) {
 	if took < paceWindow {
 		return false
 	}
-	perSecond := float64(p.transactions) / took.Seconds()
-	p.since, p.transactions = now, 0
+	// Transactions that write to attached tables: no more than there are events, nor than there are transactions.
+	written, transactions := max(at.Written-p.written, 0), at.Snapshot.Xmax-min(p.xmax, at.Snapshot.Xmax)
+	perSecond := min(float64(written), float64(transactions)) / took.Seconds()
+	p.since, p.written, p.xmax = now, at.Written, at.Snapshot.Xmax
 	if p.rate < 0 {
 		return false
 	}
 	if at.Busy > 0 {
-		return perSecond >= float64(p.rate)/2 && at.Busy < busyLease*2/3 // else somebody has just extended it
+		p.calm = perSecond < float64(p.rate)/2
+		return !p.calm && at.Busy < busyLease*2/3 // else somebody has just extended it
 	}
+	p.calm = false
 	return perSecond >= float64(p.rate)
+}
+
+// behind reports, while a reading is under way that begun then, whether it takes so long that the lease would run out: there is more
+// than this gateway can keep up with.
+func (p *pace) behind(begun, now time.Time) bool {
+	return p.rate >= 0 && now.Sub(begun) > paceWindow && now.Before(p.busyUntil) && p.busyUntil.Sub(now) < busyLease*2/3
 }
 
 // next is how long to wait before the next reading; longest: where nothing else asks for less.
 func (p *pace) next(now time.Time, longest time.Duration) time.Duration {
 	switch {
+	case now.Before(p.busyUntil) && p.calm:
+		return calmEvery
 	case now.Before(p.busyUntil):
 		return busyEvery
 	case now.Before(p.busyUntil.Add(lingerFor)):

@@ -9,14 +9,15 @@ func TestHintsGoOffWhenManyWriteAndStayOffUntilHalfAsManyDo(t *testing.T) {
 	p := newPace(100)
 	now := time.Unix(1000, 0)
 	lease := time.Time{} // until when hints are off
+	at := Position{Hints: true}
+	p.read(now, at)
 	second := func(transactions int) (extended bool) {
 		for range 2 {
 			now = now.Add(paceWindow)
-			for n := range transactions / 2 {
-				p.row(uint64(n)) //nolint:gosec // small
-				p.row(uint64(n)) //nolint:gosec // small
-			}
-			if p.read(now, Position{Busy: max(lease.Sub(now), 0), Hints: true}) {
+			at.Written += int64(transactions)            // two events in each
+			at.Snapshot.Xmax += uint64(transactions / 2) //nolint:gosec // small
+			at.Busy = max(lease.Sub(now), 0)
+			if p.read(now, at) {
 				extended, lease = true, now.Add(busyLease)
 				p.busyUntil = lease
 			}
@@ -28,7 +29,7 @@ func TestHintsGoOffWhenManyWriteAndStayOffUntilHalfAsManyDo(t *testing.T) {
 		seconds      int
 		busy         bool
 	}{
-		{0, 3, false}, {98, 5, false}, {120, 10, true}, {60, 10, true}, {40, 10, false}, {98, 5, false}, {5000, 1, true}, {0, 10, false},
+		{0, 3, false}, {98, 5, false}, {120, 10, true}, {60, 10, true}, {40, 10, false}, {98, 5, false}, {5000, 1, true}, {0, 2, true}, {0, 8, false},
 	} {
 		for range step.seconds {
 			second(step.transactions)
@@ -39,9 +40,33 @@ func TestHintsGoOffWhenManyWriteAndStayOffUntilHalfAsManyDo(t *testing.T) {
 		want := 2 * time.Second
 		if step.busy {
 			want = busyEvery
+			if step.transactions < 50 {
+				want = calmEvery
+			}
 		}
 		if got := p.next(now, 2*time.Second); got != want {
 			t.Errorf("then the next reading is in %v, want %v", got, want)
+		}
+	}
+}
+
+func TestALeaseIsKeptWhileAReadingTakesLongerThanIt(t *testing.T) {
+	p := newPace(100)
+	begun := time.Unix(1000, 0)
+	p.busyUntil = begun.Add(busyLease)
+	for _, step := range []struct {
+		after, left time.Duration
+		want        bool
+	}{
+		{paceWindow / 2, busyLease / 2, false}, // an ordinary reading
+		{2 * time.Second, busyLease / 2, true},
+		{2 * time.Second, busyLease, false}, // somebody has just extended it
+		{2 * time.Second, 0, false},         // it has run out: are they still many?
+	} {
+		now := begun.Add(step.after)
+		p.busyUntil = now.Add(step.left)
+		if got := p.behind(begun, now); got != step.want {
+			t.Errorf("after %v, with %v left: %v", step.after, step.left, got)
 		}
 	}
 }

@@ -95,26 +95,14 @@ func (h *Hub) reconcile(ctx context.Context) error {
 		return err
 	}
 	at := *known
-	var read Position
-	err := h.source.Read(ctx, Query{Since: at.Cursor()}, func(p Position) error {
-		read = p
-		if p.Epoch != at.Epoch {
-			h.resetAll(p, ResetEpoch)
-			return errEpoch
+	read, err := h.bring(ctx, at, h.listed())
+	for err == nil {
+		missed := h.moveTo(read)
+		if missed == nil {
+			break
 		}
-		return nil
-	}, func(e Event) error {
-		h.counters.rows.Add(1)
-		h.pace.row(e.Stamp.XID)
-		f := h.feed(e.Tenant)
-		if f == nil {
-			return nil
-		}
-		if f.dispatch(e) {
-			h.counters.read.Add(1)
-		}
-		return h.room(ctx, f)
-	})
+		_, err = h.bring(ctx, at, missed)
+	}
 	if err == errEpoch { //nolint:errorlint // it is passed through as it is
 		return nil
 	}
@@ -128,7 +116,6 @@ func (h *Hub) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.at.Store(&read)
 	if h.pace.read(time.Now(), read) {
 		h.extend(ctx)
 	}
@@ -140,6 +127,64 @@ func (h *Hub) reconcile(ctx context.Context) error {
 		f.advance(read.Snapshot)
 	}
 	return nil
+}
+
+// mostListed is how many tenants a reading may be narrowed to; with more feeds than that it brings the events of all tenants.
+const mostListed = 1000
+
+// listed gives the tenants that have feeds; nil: all tenants.
+func (h *Hub) listed() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unlisted = nil
+	if len(h.feeds) > mostListed {
+		return nil
+	}
+	tenants := make([]string, 0, len(h.feeds))
+	for t := range h.feeds {
+		tenants = append(tenants, t)
+	}
+	return tenants
+}
+
+// moveTo moves the hub's cursor, unless feeds have begun since the reading was asked for: it may not have brought their events, though
+// their subscribers take it from there on. Those tenants are given back, to be read as well before the cursor moves.
+func (h *Hub) moveTo(read Position) (missed []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.unlisted) == 0 {
+		h.at.Store(&read)
+		return nil
+	}
+	missed, h.unlisted = h.unlisted, nil
+	return missed
+}
+
+// bring reads what is new to a position for these tenants, or for all, and dispatches it. It gives the position that it has read at.
+func (h *Hub) bring(ctx context.Context, at Position, tenants []string) (read Position, err error) {
+	rows, begun := 0, time.Now()
+	err = h.source.Read(ctx, Query{Since: at.Cursor(), Tenants: tenants}, func(p Position) error {
+		read = p
+		if p.Epoch != at.Epoch {
+			h.resetAll(p, ResetEpoch)
+			return errEpoch
+		}
+		return nil
+	}, func(e Event) error {
+		h.counters.rows.Add(1)
+		if rows++; rows%256 == 0 && h.pace.behind(begun, time.Now()) {
+			h.extend(ctx)
+		}
+		f := h.feed(e.Tenant)
+		if f == nil {
+			return nil
+		}
+		if f.dispatch(e) {
+			h.counters.read.Add(1)
+		}
+		return h.room(ctx, f)
+	})
+	return read, err
 }
 
 // room waits, when a reading brings more events than a ring keeps, until writers have come to what the ring has: only those who

@@ -20,11 +20,12 @@ create table pgfeed.state (
     emptied           bigint not null default 0 -- how often; equal to sequence pgfeed.emptied unless somebody is at it
 );
 
--- A ring of partitions: rows go to the current one, and the oldest is emptied when its time has come. So there is no
--- DDL while writers write, and nothing that makes them wait. 00003_retention.sql turns the ring.
+-- A ring of partitions, its slots: triggers write to the current one, directly, and the oldest is emptied when its time has come. So
+-- nothing is done to a table that writers write to, and nothing makes them wait. 00003_retention.sql turns the ring.
+create sequence pgfeed.events_seq;
 create table pgfeed.events (
     slot      smallint not null,
-    seq       bigint generated always as identity,
+    seq       bigint not null default nextval('pgfeed.events_seq'),
     xid       xid8 not null,
     boot      timestamptz not null,
     at        timestamptz not null,
@@ -42,18 +43,28 @@ begin
 end
 $$;
 -- +goose StatementEnd
+create table pgfeed.slots (
+    slot        smallint primary key,
+    opened      timestamptz, -- since when rows go, or went, there; null: it is empty
+    closed      timestamptz, -- since when they don't; null: it is the current one, or empty
+    closed_boot timestamptz  -- start of the server that it was closed on: no row in it is of a later one
+);
+insert into pgfeed.slots (slot, opened) select n, case when n = 0 then now() end from generate_series(0, 7) n;
+create function pgfeed.current_slot() returns smallint language sql stable set search_path = pg_catalog, pg_temp as $$
+    select slot from pgfeed.slots where opened is not null and closed is null
+$$;
+
 -- Reading since a cursor: the xids that were still open, and those given out after it. With seq, rows of one transaction
 -- come to stand at the right end as well, instead of being sorted in among their equals.
 create index events_xid on pgfeed.events (xid, seq);
 -- The newest events of a tenant, for the list.
 create index events_tenant on pgfeed.events (tenant, seq);
 
--- Sequences, for what every trigger call asks for: reading one takes no query and no row version, and everybody sees a new
+-- Sequences, for what every trigger call, or every reading, asks for: reading one takes no query and no row version, and everybody sees a new
 -- value at once.
-create sequence pgfeed.slot minvalue 0;    -- turns of the ring; the current slot is this modulo 8
 create sequence pgfeed.busy minvalue 0;    -- until when gateways read the log without being told, in ms since 1970
 create sequence pgfeed.emptied minvalue 0; -- times that a slot was emptied
-select setval('pgfeed.slot', 0), setval('pgfeed.busy', 0), setval('pgfeed.emptied', 0);
+select setval('pgfeed.busy', 0), setval('pgfeed.emptied', 0);
 
 -- Recovery from a crash empties an unlogged table.
 create unlogged table pgfeed.running (since timestamptz not null default clock_timestamp());
@@ -156,7 +167,7 @@ $$;
 -- +goose StatementBegin
 create function pgfeed.read(
     open xid8[], next xid8, at_boot timestamptz, after bigint, ahead bigint[],
-    for_tenant text, topics text[], for_user text, operator boolean,
+    for_tenant text, topics text[], for_user text, operator boolean, tenants text[],
     replay pg_snapshot, replay_through bigint, replay_boot timestamptz, most bigint,
     gaps_first xid8[], gaps_last xid8[], replay_gaps_first xid8[], replay_gaps_last xid8[]
 ) returns table (seq bigint, xid xid8, boot timestamptz, tenant text, recipient text, event text, data json, at timestamptz)
@@ -171,7 +182,8 @@ begin
                 select * from pgfeed.events o where o.xid = any (open)
                 union all
                 select * from pgfeed.events l where l.xid >= next and l.boot = at_boot
-            ) e order by e.seq;
+                offset 0 -- or each partition would look for tenants by itself
+            ) e where tenants is null or e.tenant in (select unnest(tenants));
         perform pgfeed.check_unharmed();
         return;
     end if;

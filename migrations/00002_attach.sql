@@ -78,6 +78,14 @@ end
 $$;
 -- +goose StatementEnd
 
+-- How a trigger's function begins to write to a slot. Routing rows through the partitioned table would cost as much as writing to an index.
+-- So the function names the slot, and pgfeed.turn changes these words in all of them: they are longer than any name of a column.
+-- +goose StatementBegin
+create function pgfeed.written_to(slot smallint) returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select format('insert into pgfeed.events_%1$s (slot, xid, boot, at, tenant, recipient, event, data) select %1$s,', slot)
+$$;
+-- +goose StatementEnd
+
 -- The body of a trigger's function, for INSERTs or, with a read column, for UPDATEs.
 --
 -- An application that renames a column must not find its INSERTs failing. Comparing names costs each INSERT something; the scopes of SQL do
@@ -89,7 +97,7 @@ $$;
 -- PL/pgSQL prepares it anew in each transaction. "return new" is null in a trigger for statements, and no expression.
 -- +goose StatementBegin
 create function pgfeed.trigger_body(
-    "table" regclass, event text, tenant_column text, recipient_column text, read_column text, key_column text
+    "table" regclass, event text, tenant_column text, recipient_column text, read_column text, key_column text, slot smallint
 ) returns text language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
     missing constant text := (select string_agg(format('pgfeed.missing_column(tg_relid, %1$L) as %1$I', c), ', ')
@@ -99,8 +107,7 @@ declare
     published constant text := case when (select attnotnull from pg_attribute where attrelid = "table" and attname = tenant_column)
         then 'rows.tenant is not null' else format('(rows.tenant is not null or pgfeed.without_tenant(%L))', tenant_column) end;
     keys constant text := case when read_column is not null then format('%I as key, %I as read', key_column, read_column) end;
-    written constant text := format($f$insert into pgfeed.events (slot, xid, boot, at, tenant, recipient, event, data)
-        select (select pg_catalog.pg_sequence_last_value('pgfeed.slot'::pg_catalog.regclass) operator(pg_catalog.%%) 8),
+    written constant text := pgfeed.written_to(slot) || format($f$
                pg_catalog.pg_current_xact_id(), pg_catalog.pg_postmaster_start_time(), pg_catalog.clock_timestamp(),
                rows.tenant, rows.recipient, %1$L, rows.data
           from (select %2$s) as missing,
@@ -118,7 +125,11 @@ declare
     hint pg_catalog.record;
 begin
     if pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000
-        operator(pg_catalog.<) pg_catalog.pg_sequence_last_value('pgfeed.busy'::pg_catalog.regclass) or not pgfeed.hinting() then
+        operator(pg_catalog.<) pg_catalog.pg_sequence_last_value('pgfeed.busy'::pg_catalog.regclass) then
+        %1$s;
+        return new;
+    end if;
+    if not pgfeed.hinting() then -- not "or" above, where the call would be made ready each time
         %1$s;
         return new;
     end if;
@@ -166,15 +177,16 @@ begin
         end if;
     end loop;
     perform pgfeed.detach("table");
+    perform from pgfeed.state for update; -- nobody turns the ring meanwhile
     execute format('create function pgfeed.insert_%s() returns trigger language plpgsql security definer as %L', id,
-        pgfeed.trigger_body("table", topic || ':new', tenant_column, recipient_column, null, null));
+        pgfeed.trigger_body("table", topic || ':new', tenant_column, recipient_column, null, null, pgfeed.current_slot()));
     execute format('alter function pgfeed.insert_%s() owner to %s', id, owner);
     execute format('create trigger pgfeed_insert after insert on %s referencing new table as new_rows '
         'for each statement execute function pgfeed.insert_%s(%L, %L, %L)',
         "table", id, topic, tenant_column, coalesce(recipient_column, ''));
     if read_column is not null then
         execute format('create function pgfeed.read_%s() returns trigger language plpgsql security definer as %L', id,
-            pgfeed.trigger_body("table", topic || ':read', tenant_column, recipient_column, read_column, key_column));
+            pgfeed.trigger_body("table", topic || ':read', tenant_column, recipient_column, read_column, key_column, pgfeed.current_slot()));
         execute format('alter function pgfeed.read_%s() owner to %s', id, owner);
         execute format('create trigger pgfeed_read after update on %s referencing old table as old_rows new table as new_rows '
             'for each statement execute function pgfeed.read_%s(%L, %L, %L, %L, %L)',
@@ -193,6 +205,7 @@ declare
     used regprocedure;
     was  boolean := false;
 begin
+    perform from pgfeed.state for update; -- nobody turns the ring meanwhile, which rewrites the functions
     -- Asked first: "drop trigger if exists" would greet everyone who attaches with a notice.
     for name in select tgname from pg_trigger where tgrelid = "table" and tgname in ('pgfeed_insert', 'pgfeed_read') loop
         execute format('drop trigger %I on %s', name, "table");
@@ -223,7 +236,8 @@ $$;
 -- +goose StatementEnd
 drop function pgfeed.detach(regclass);
 drop function pgfeed.attach(regclass, text, text, text, text, text);
-drop function pgfeed.trigger_body(regclass, text, text, text, text, text);
+drop function pgfeed.trigger_body(regclass, text, text, text, text, text, smallint);
+drop function pgfeed.written_to(smallint);
 drop function pgfeed.hint(text, bigint, bigint, xid8, timestamptz, timestamptz, text, text, json);
 drop function pgfeed.hinting();
 drop function pgfeed.without_tenant(text);

@@ -1,12 +1,5 @@
 -- How long the log is kept: the ring of slots is turned now and then, and what has come round is emptied.
 -- +goose Up
-create table pgfeed.slots (
-    slot        smallint primary key,
-    opened      timestamptz, -- since when rows go, or went, there; null: it is empty
-    closed      timestamptz, -- since when they don't; null: it is the current one, or empty
-    closed_boot timestamptz  -- start of the server that it was closed on: no row in it is of a later one
-);
-insert into pgfeed.slots (slot, opened) select n, case when n = 0 then now() end from generate_series(0, 7) n;
 
 -- What is kept: for doctors and metrics.
 create view pgfeed.kept with (security_barrier) as
@@ -27,10 +20,9 @@ declare
     old     record;
     last    xid8;
     started timestamptz;
-    running constant bigint := (select last_value from pgfeed.slot);
 begin
     select s.* into old from pgfeed.slots s
-     where s.closed is not null and s.slot <> running % 8
+     where s.closed is not null
        and (s.closed < clock_timestamp() - retention or (select sum(bytes) from pgfeed.kept) > max_bytes)
      order by s.closed limit 1;
     if not found then
@@ -58,31 +50,35 @@ end
 $$;
 -- +goose StatementEnd
 
--- Turns the ring when the current slot has had its share of the time or of the size, if the next one is empty. True when it did.
+-- Turns the ring when the current slot has had its share of the time or of the size, if the next one is empty. True when it did. Whoever is
+-- just writing goes on to the slot that is closed; it isn't emptied before they are done.
 -- +goose StatementBegin
 create function pgfeed.turn(retention interval, max_bytes bigint) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    running constant bigint := (select last_value from pgfeed.slot);
+    running constant smallint := pgfeed.current_slot();
+    next    constant smallint := (running + 1) % 8;
     filled  boolean;
+    writer  record;
 begin
-    -- A turn that was cut off has counted in the sequence alone.
-    update pgfeed.slots set opened = clock_timestamp() where slot = running % 8 and opened is null;
-    update pgfeed.slots set closed = clock_timestamp(), closed_boot = pg_postmaster_start_time()
-     where slot <> running % 8 and opened is not null and closed is null;
-    perform from pgfeed.kept k where k.slot = running % 8
+    perform from pgfeed.kept k where k.slot = running
         and (k.opened < clock_timestamp() - retention / 6 or k.bytes > max_bytes / 7);
-    if not found or (select opened is not null from pgfeed.slots where slot = (running + 1) % 8) then
+    if not found or (select opened is not null from pgfeed.slots where slot = next) then
         return false;
     end if;
-    execute format('select exists (select from pgfeed.events_%s)', running % 8) into filled;
+    execute format('select exists (select from pgfeed.events_%s)', running) into filled;
     if not filled then -- nothing to keep: its time starts anew
-        update pgfeed.slots set opened = clock_timestamp() where slot = running % 8;
+        update pgfeed.slots set opened = clock_timestamp() where slot = running;
         return false;
     end if;
-    update pgfeed.slots set opened = clock_timestamp() where slot = (running + 1) % 8;
-    update pgfeed.slots set closed = clock_timestamp(), closed_boot = pg_postmaster_start_time() where slot = running % 8;
-    perform setval('pgfeed.slot', running + 1);
+    perform from pgfeed.state for update; -- nobody attaches a table meanwhile
+    update pgfeed.slots set opened = clock_timestamp() where slot = next;
+    update pgfeed.slots set closed = clock_timestamp(), closed_boot = pg_postmaster_start_time() where slot = running;
+    for writer in select proname, prosrc from pg_proc
+         where pronamespace = 'pgfeed'::regnamespace and proname ~ '^(insert|read)_[0-9a-f]{32}$' loop
+        execute format('create or replace function pgfeed.%I() returns trigger language plpgsql security definer as %L',
+            writer.proname, replace(writer.prosrc, pgfeed.written_to(running), pgfeed.written_to(next)));
+    end loop;
     return true;
 end
 $$;
@@ -120,4 +116,3 @@ drop function pgfeed.maintain(interval, bigint);
 drop function pgfeed.turn(interval, bigint);
 drop function pgfeed.empty_slot(interval, bigint);
 drop view pgfeed.kept;
-drop table pgfeed.slots;

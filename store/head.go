@@ -12,7 +12,7 @@ import (
 // parseHead reads what the SQL of head gives.
 func parseHead(words []string) (gateway.Position, error) {
 	var p gateway.Position
-	if len(words) != 8 {
+	if len(words) != 9 {
 		return p, fmt.Errorf("head of the log: %d words", len(words))
 	}
 	var numbers [5]int64 // boot, epoch, busy, boot and xid of what is kept
@@ -29,6 +29,9 @@ func parseHead(words []string) (gateway.Position, error) {
 	}
 	p.Snapshot.Boot, p.Epoch = numbers[0], numbers[1]
 	p.Hints = words[7] == "true"
+	if p.Written, err = strconv.ParseInt(words[8], 10, 64); err != nil {
+		return p, fmt.Errorf("head of the log: %w", err)
+	}
 	p.Busy = time.Duration(max(numbers[2], 0)) * time.Millisecond
 	p.Kept = gateway.Kept{Boot: numbers[3], XID: uint64(numbers[4])} //nolint:gosec // xids in use are far below
 	if p.Kept.Open, err = parseXIDs(words[6]); err != nil {

@@ -39,7 +39,8 @@ const head = `(select array[
 	coalesce((extract(epoch from kept_boot) * 1000000)::bigint, 0)::text,
 	coalesce(kept_xid::text, '0'),
 	array_to_string(kept_open, ','),
-	pgfeed.hinting()::text] as head from pgfeed.state) s`
+	pgfeed.hinting()::text,
+	coalesce(pg_sequence_last_value('pgfeed.events_seq'), 0)::text] as head from pgfeed.state) s`
 
 const eventColumns = `seq, xid, boot, tenant, recipient, event, data, at`
 
@@ -47,7 +48,7 @@ const selected = `select s.head, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.
 
 const readSQL = selected + `
   from ` + head + `
-  left join pgfeed.read($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) e on true
+  left join pgfeed.read($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) e on true
  order by e.seq`
 
 // Read implements gateway.Log.
@@ -81,7 +82,7 @@ func (l *Log) Read(
 		return begin(p)
 	}
 	return l.query(ctx, check, each, readSQL, notNil(c.Snapshot.Xip), c.Snapshot.Xmax, time.UnixMicro(c.Snapshot.Boot),
-		q.After, notNil(c.Ahead), tenant, topics, user, operator, to, through, toBoot, limit, first, last, toFirst, toLast)
+		q.After, notNil(c.Ahead), tenant, topics, user, operator, q.Tenants, to, through, toBoot, limit, first, last, toFirst, toLast)
 }
 
 // BusyChannel is notified when hints are switched off: time to read the log.

@@ -75,6 +75,40 @@ func TestWhatIsOlderThanTheRetentionIsGoneAndCursorsFromBeforeExpire(t *testing.
 	}
 }
 
+func TestATableThatIsAttachedWhileTheRingTurnsWritesToTheCurrentSlot(t *testing.T) {
+	pool, _ := migrated(t)
+	exec(t, pool, insertActivity, "old")
+	exec(t, pool, `create table orders (id int primary key, org text not null)`)
+	age(t, pool)
+	attaching, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer attaching.Rollback(context.Background()) //nolint:errcheck // where the test has failed
+	if _, err := attaching.Exec(t.Context(), `select pgfeed.attach('orders', 'activity', 'org')`); err != nil {
+		t.Fatal(err)
+	}
+	var turned sync.WaitGroup
+	turned.Go(func() { maintain(t, pool, day) })
+	eventually(t, "the ring to wait for the table", func() bool {
+		var waiting bool
+		err := pool.QueryRow(t.Context(), `select exists (select from pg_stat_activity
+			where wait_event_type = 'Lock' and query like '%pgfeed.maintain%' and datname = current_database())`).Scan(&waiting)
+		return err == nil && waiting
+	})
+	if err := attaching.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	turned.Wait()
+	exec(t, pool, `insert into orders values (1, 'acme')`)
+	exec(t, pool, insertActivity, "new")
+	var slots string
+	err = pool.QueryRow(t.Context(), `select string_agg(slot::text, ' ' order by seq) from pgfeed.events`).Scan(&slots)
+	if err != nil || slots != "0 1 1" {
+		t.Errorf("rows went to slots %s, %v", slots, err)
+	}
+}
+
 func TestASlotWaitsForTheTransactionsThatWroteToIt(t *testing.T) {
 	pool, _ := migrated(t)
 	log := store.NewLog(pool)

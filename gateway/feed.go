@@ -105,6 +105,7 @@ func (f *feed) dispatch(e Event) bool {
 	}
 	if !e.At.IsZero() {
 		entry.inserted = e.At.UnixMicro()
+		h.counters.dispatched.Observe(time.Since(e.At))
 	}
 	f.push(Message{Name: e.Name, Data: data, Cursor: f.cursorText(*at)}, entry)
 	return true

@@ -3,7 +3,9 @@ package store_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -106,10 +108,26 @@ func eventually(t *testing.T, what string, done func() bool) {
 }
 
 func TestHintsSwitchOffAndOnAndNothingIsLostOrDoubled(t *testing.T) {
+	for _, gateways := range []int{1, 10} {
+		t.Run(fmt.Sprint(gateways), func(t *testing.T) { t.Parallel(); switchOffAndOn(t, gateways) })
+	}
+}
+
+func switchOffAndOn(t *testing.T, gateways int) {
 	pool, url := migrated(t)
 	log := store.NewLog(pool)
-	one, two := startBusy(t, url, pool, 30), startBusy(t, url, pool, 30)
-	both := func(f func(*busyGateway) bool) bool { return f(one) && f(two) }
+	var all []*busyGateway
+	for range gateways {
+		own, err := store.NewPool(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(own.Close)
+		all = append(all, startBusy(t, url, own, 30))
+	}
+	each := func(f func(*busyGateway) bool) bool {
+		return !slices.ContainsFunc(all, func(g *busyGateway) bool { return !f(g) })
+	}
 	busy := func(g *busyGateway) bool { return g.hub.Stats().Often }
 	written := 0
 	write := func(q interface {
@@ -131,17 +149,17 @@ func TestHintsSwitchOffAndOnAndNothingIsLostOrDoubled(t *testing.T) {
 	}
 	arrived := func() {
 		t.Helper()
-		eventually(t, "all events at both", func() bool { return both(func(g *busyGateway) bool { return g.total() == written }) })
+		eventually(t, "all events everywhere", func() bool { return each(func(g *busyGateway) bool { return g.total() == written }) })
 	}
 	for range 2 { // quiet, busy, and again
-		before := one.hub.Stats().Hinted
-		eventually(t, "hints", func() bool { write(pool); return one.hub.Stats().Hinted > before })
+		before := all[0].hub.Stats().Hinted
+		eventually(t, "hints", func() bool { write(pool); return all[0].hub.Stats().Hinted > before })
 		arrived()
 		late, err := pool.Begin(t.Context()) // written without a hint, and committed when hints are on again
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "busy", func() bool { write(pool); return both(busy) })
+		eventually(t, "busy", func() bool { write(pool); return each(busy) })
 		if _, err := late.Exec(t.Context(), insertActivity, "late"); err != nil {
 			t.Fatal(err)
 		}
@@ -149,21 +167,29 @@ func TestHintsSwitchOffAndOnAndNothingIsLostOrDoubled(t *testing.T) {
 			write(pool)
 		}
 		arrived()
-		eventually(t, "the lease's end", func() bool { return position(t, log).Busy == 0 && !busy(one) && !busy(two) })
+		eventually(t, "the lease's end", func() bool {
+			return position(t, log).Busy == 0 && each(func(g *busyGateway) bool { return !busy(g) })
+		})
 		written++
 		if err := late.Commit(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		arrived()
 	}
-	for _, g := range []*busyGateway{one, two} {
+	leases := uint64(0)
+	for i, g := range all {
 		for seq, n := range g.got {
 			if n != 1 {
-				t.Errorf("event %d came %d times", seq, n)
+				t.Errorf("event %d came %d times to gateway %d", seq, n, i)
 			}
 		}
+		stats := g.hub.Stats()
+		leases += stats.Leases
+		if stats.Silent == 0 || stats.Silent > stats.Read {
+			t.Errorf("gateway %d: %d events are said to have come without a hint, of %d that were read", i, stats.Silent, stats.Read)
+		}
 	}
-	if one.hub.Stats().Leases+two.hub.Stats().Leases == 0 {
+	if leases == 0 {
 		t.Error("nobody switched hints off")
 	}
 }

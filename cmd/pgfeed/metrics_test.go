@@ -118,6 +118,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 
 	g.awaitMetric(t, 3, "pgfeed_deliveries_total")
 	g.awaitMetric(t, 2, "pgfeed_delivery_latency_seconds") // the live one, to two
+	g.awaitMetric(t, 1, "pgfeed_dispatch_latency_seconds")
 	g.awaitMetric(t, 1, "pgfeed_session_changes_reported")
 	now := g.scrape(t)
 	for _, want := range []struct {
@@ -140,6 +141,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 		{"pgfeed_listener_connects_total", nil, 1},
 		{"pgfeed_database_up", nil, 1},
 		{"pgfeed_busy", nil, 0},
+		{"pgfeed_unhinted_events_total", nil, 0},
 		{"pgfeed_build_info", nil, 1},
 		{"pgfeed_sessions_watched", nil, 1},
 		{"pgfeed_authentications_total", []string{"outcome", "accepted"}, 4},

@@ -21,27 +21,24 @@ func transactions(t *testing.T, pool *pgxpool.Pool) (n int64) {
 func TestAnIdleGatewayAsksLittleWhateverTheNumberOfTenants(t *testing.T) {
 	noLeaks(t)
 	url, pool := database(t)
+	// The tests' server allows prepared transactions, so that triggers don't hint, and gateways read four times a second.
+	exec(t, pool, `do $$ begin execute format('alter database %I set pgfeed.hints = on', current_database()); end $$`)
 	g := startReady(t, url)
 	for n := range 30 {
 		g.stream(t, session(t, pool, fmt.Sprintf("tenant-%d", n), "ada"))
 	}
 	const seconds, perSecond, others = 10, 2, 5 // others: this test, and the server's own upkeep
-	before := int64(-1)
-	for { // once what the streams asked for has been counted
-		now := transactions(t, pool)
-		if before >= 0 && now-before <= perSecond+others {
-			before = now
-			break
+	// A server process that falls idle reports what it has done up to ten seconds later, so what the streams asked for when they began is
+	// in the first of these times, or the second.
+	for try := 1; ; try++ {
+		before := transactions(t, pool)
+		time.Sleep(seconds * time.Second) // what is looked at is a time in which nothing happens
+		asked := transactions(t, pool) - before
+		if asked >= 2 && asked <= seconds*perSecond+others {
+			return
 		}
-		before = now
-		time.Sleep(time.Second)
-	}
-	time.Sleep(seconds * time.Second) // what is looked at is a time in which nothing happens
-	asked := transactions(t, pool) - before
-	if asked > seconds*perSecond+others {
-		t.Errorf("%d statements in %d s", asked, seconds)
-	}
-	if asked < 2 {
-		t.Errorf("%d statements in %d s: it doesn't even read the log", asked, seconds)
+		if try == 4 {
+			t.Fatalf("%d statements in %d s", asked, seconds)
+		}
 	}
 }

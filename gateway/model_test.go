@@ -29,6 +29,7 @@ import (
 //     the replay could see; that dispatched again, in two places; what the first page couldn't see sent by a later one; another
 //     snapshot for each page; Has without asking what the replay could see; Advance that forgets how far an earlier replay came,
 //     or ahead
+//   - readings narrowed to tenants: feeds that began since one was asked for not noted, or not read as well
 //   - positions: the subscriber's taken from the hub before that has caught up, in an event's frame, a ping's, and once its ring
 //     is empty; ids of shared frames before that; a ping while frames wait
 //   - writing: what didn't fit into a socket not taken back; a subscriber not visited once its socket has room; the hub's cursor moved

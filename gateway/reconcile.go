@@ -95,12 +95,9 @@ func (h *Hub) reconcile(ctx context.Context) error {
 		return err
 	}
 	at := *known
-	read, err := h.bring(ctx, at, h.listed())
-	for err == nil {
-		missed := h.moveTo(read)
-		if missed == nil {
-			break
-		}
+	tenants := h.listed()
+	read, err := h.bring(ctx, at, tenants)
+	if missed := h.missed(); err == nil && tenants != nil && missed != nil {
 		_, err = h.bring(ctx, at, missed)
 	}
 	if err == errEpoch { //nolint:errorlint // it is passed through as it is
@@ -116,6 +113,7 @@ func (h *Hub) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	h.at.Store(&read)
 	if h.pace.read(time.Now(), read) {
 		h.extend(ctx)
 	}
@@ -147,16 +145,13 @@ func (h *Hub) listed() []string {
 	return tenants
 }
 
-// moveTo moves the hub's cursor, unless feeds have begun since the reading was asked for: it may not have brought their events, though
-// their subscribers take it from there on. Those tenants are given back, to be read as well before the cursor moves.
-func (h *Hub) moveTo(read Position) (missed []string) {
+// missed gives the tenants whose feeds have begun since a reading was asked for; nil: there are none. It may not have brought their
+// events, but their subscribers may take it from where it ends. Those who come later know of all that it could see.
+func (h *Hub) missed() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.unlisted) == 0 {
-		h.at.Store(&read)
-		return nil
-	}
-	missed, h.unlisted = h.unlisted, nil
+	missed := h.unlisted
+	h.unlisted = nil
 	return missed
 }
 

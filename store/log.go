@@ -42,8 +42,6 @@ const head = `(select array[
 	pgfeed.hinting()::text,
 	coalesce(pg_sequence_last_value('pgfeed.events_seq'), 0)::text] as head from pgfeed.state) s`
 
-const eventColumns = `seq, xid, boot, tenant, recipient, event, data, at`
-
 const selected = `select s.head, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at`
 
 const readSQL = selected + `
@@ -114,11 +112,7 @@ func (l *Log) Newest(ctx context.Context, r gateway.Reader, before int64, limit 
 	err := l.query(ctx, func(p gateway.Position) error { at = p; return nil },
 		func(e gateway.Event) error { events = append(events, e); return nil }, selected+`
   from `+head+`
-  left join (
-    select `+eventColumns+` from pgfeed.events -- index events_tenant
-     where tenant = $1 and seq < $2 and split_part(event, ':', 1) = any ($3::text[]) and (recipient is null or recipient = $4)
-     order by seq desc limit $5
-  ) e on true
+  left join pgfeed.newest($1, $2, $3, $4, $5) e on true
  order by e.seq desc`, r.Tenant, before, r.Topics, r.User, limit)
 	return events, at, err
 }

@@ -2,7 +2,12 @@ package store_test
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pgfeed/pgfeed/gateway"
 	"github.com/pgfeed/pgfeed/store"
@@ -49,5 +54,35 @@ func TestReadingSinceACursorOfRanges(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("since %s: %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+func TestTheNewestEventsOfATenantWithManyAreFewPages(t *testing.T) {
+	pool, _ := migrated(t)
+	exec(t, pool, `insert into "activityLogs" ("tenantId", action) select 'acme', 'x' from generate_series(1, 20000)`)
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	const newest = `select * from pgfeed.newest('acme', 1000000, '{activity}', 'ada', 20)`
+	if _, err := conn.Exec(t.Context(), newest); err != nil { // which plans it, and looks into the catalog for that
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(t.Context(), `explain (analyze, buffers, costs off) `+newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := strings.Join(lines, "\n")
+	hit := regexp.MustCompile(`Buffers: shared hit=(\d+)`).FindStringSubmatch(plan)
+	if hit == nil {
+		t.Fatal(plan)
+	}
+	if pages, err := strconv.Atoi(hit[1]); err != nil || pages > 100 || !strings.Contains(plan, "rows=20 ") {
+		t.Errorf("it takes %d pages\n%s", pages, plan)
 	}
 }

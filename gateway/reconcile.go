@@ -177,7 +177,7 @@ func (h *Hub) bring(ctx context.Context, at Position, tenants []string) (read Po
 		if f.dispatch(e) {
 			h.counters.read.Add(1)
 			if read.Busy > 0 || !read.Hints {
-				h.counters.silent.Add(1)
+				h.counters.unhinted.Add(1)
 			}
 		}
 		return h.room(ctx, f)

@@ -8,9 +8,9 @@ type Stats struct {
 	Tenants     int    // tenants with an open stream
 	Opened      uint64 // streams that were opened
 
-	Hinted uint64 // events that a hint brought
-	Read   uint64 // events that reading the log brought, because no hint had
-	Silent uint64 // of these, events found while hints were off: their writers were spared NOTIFY
+	Hinted   uint64 // events that a hint brought
+	Read     uint64 // events that reading the log brought, because no hint had
+	Unhinted uint64 // of these, events found while hints were off: their writers were spared NOTIFY
 
 	Dispatched HistogramStats // events, from the INSERT, by the database's clock, until they were put before the subscribers here
 
@@ -32,7 +32,7 @@ type Stats struct {
 
 // counters is where the hub's parts count.
 type counters struct {
-	opened, hinted, read, silent, replays, replayed, busy, failed, rows, leases atomic.Uint64
+	opened, hinted, read, unhinted, replays, replayed, busy, failed, rows, leases atomic.Uint64
 
 	often atomic.Bool
 
@@ -79,7 +79,7 @@ func closeIndex(reason CloseReason) uint8 {
 func (h *Hub) Stats() Stats {
 	c := &h.counters
 	s := Stats{
-		Opened: c.opened.Load(), Hinted: c.hinted.Load(), Read: c.read.Load(), Silent: c.silent.Load(), Dispatched: c.dispatched.Stats(),
+		Opened: c.opened.Load(), Hinted: c.hinted.Load(), Read: c.read.Load(), Unhinted: c.unhinted.Load(), Dispatched: c.dispatched.Stats(),
 		Replays: c.replays.Load(), Replayed: c.replayed.Load(), Busy: c.busy.Load(), Replaying: len(h.replays.slots),
 		Connections: h.Subscribers(), Buffered: c.buffered.Load(),
 		Readings: c.readings.Stats(), ReadingsFailed: c.failed.Load(), Rows: c.rows.Load(),

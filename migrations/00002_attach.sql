@@ -176,8 +176,7 @@ begin
                 hint = 'Names are case-sensitive here: write the column as \d shows it, without quotes.';
         end if;
     end loop;
-    perform pgfeed.detach("table");
-    perform from pgfeed.state for update; -- nobody turns the ring meanwhile
+    perform pgfeed.detach("table"); -- from here on nobody turns the ring
     execute format('create function pgfeed.insert_%s() returns trigger language plpgsql security definer as %L', id,
         pgfeed.trigger_body("table", topic || ':new', tenant_column, recipient_column, null, null, pgfeed.current_slot()));
     execute format('alter function pgfeed.insert_%s() owner to %s', id, owner);
@@ -205,7 +204,7 @@ declare
     used regprocedure;
     was  boolean := false;
 begin
-    perform from pgfeed.state for update; -- nobody turns the ring meanwhile, which rewrites the functions
+    perform from pgfeed.state for update; -- until the end of the transaction nobody turns the ring, which rewrites the functions
     -- Asked first: "drop trigger if exists" would greet everyone who attaches with a notice.
     for name in select tgname from pg_trigger where tgrelid = "table" and tgname in ('pgfeed_insert', 'pgfeed_read') loop
         execute format('drop trigger %I on %s', name, "table");

@@ -185,8 +185,8 @@ func switchOffAndOn(t *testing.T, gateways int) {
 		}
 		stats := g.hub.Stats()
 		leases += stats.Leases
-		if stats.Silent == 0 || stats.Silent > stats.Read {
-			t.Errorf("gateway %d: %d events are said to have come without a hint, of %d that were read", i, stats.Silent, stats.Read)
+		if stats.Unhinted == 0 || stats.Unhinted > stats.Read {
+			t.Errorf("gateway %d: %d events are said to have come without a hint, of %d that were read", i, stats.Unhinted, stats.Read)
 		}
 	}
 	if leases == 0 {

@@ -136,7 +136,7 @@ var logFamilies = []family{
 			return map[string]float64{"hint": float64(f.hub.Hinted), "log": float64(f.hub.Read)}
 		}),
 	counter("pgfeed_unhinted_events_total", "Events for tenants with open streams that were found while hints were off: their writers were spared NOTIFY.",
-		func(f *figures) float64 { return float64(f.hub.Silent) }),
+		func(f *figures) float64 { return float64(f.hub.Unhinted) }),
 	histogram("pgfeed_dispatch_latency_seconds", "From the INSERT, by the database's clock, until an event is put before the streams of its tenant.",
 		func(f *figures) gateway.HistogramStats { return f.hub.Dispatched }),
 	gauge("pgfeed_reading_often", "1 while this gateway reads the log every 20 ms, as hints are off because writers are many.",

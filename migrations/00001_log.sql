@@ -20,26 +20,33 @@ create table pgfeed.state (
     emptied           bigint not null default 0 -- how often; equal to sequence pgfeed.emptied unless somebody is at it
 );
 
--- A ring of partitions, its slots: triggers write to the current one, directly, and the oldest is emptied when its time has come. So
--- nothing is done to a table that writers write to, and nothing makes them wait. 00003_retention.sql turns the ring.
+-- A ring of tables, its slots: triggers write to the current one, directly, and the oldest is emptied when its time has come. So
+-- nothing is done to a table that writers write to, and nothing makes them wait. 00003_retention.sql turns the ring. The slots inherit from
+-- this one, which is for readers and stays empty: partitions would check with every INSERT that a row is in the right one. What a trigger
+-- needn't say is a default, since INSERT ... SELECT with a volatile function in it has a node more in its plan.
 create sequence pgfeed.events_seq;
 create table pgfeed.events (
-    slot      smallint not null,
     seq       bigint not null default nextval('pgfeed.events_seq'),
-    xid       xid8 not null,
-    boot      timestamptz not null,
-    at        timestamptz not null,
-    tenant    text not null,
-    recipient text,
-    event     text not null, -- <topic>:<what happened>
-    data      json not null
-) partition by list (slot);
+    xid       xid8 not null default pg_current_xact_id(),
+    boot      timestamptz not null default pg_postmaster_start_time(),
+    at        timestamptz not null default clock_timestamp(),
+    tenant    text collate "C" not null, -- nobody sorts by it, and other collations are slow to compare
+    recipient text collate "C",
+    event     text collate "C" not null, -- <topic>:<what happened>
+    data      json not null,
+    constraint rows_are_in_slots check (false) no inherit
+);
 -- +goose StatementBegin
 do $$
 begin
     for n in 0..7 loop
         -- Rows don't change, and leave by TRUNCATE: there is nothing to vacuum, and the queries below don't rely on statistics.
-        execute format('create table pgfeed.events_%1$s partition of pgfeed.events for values in (%1$s) with (autovacuum_enabled = false)', n);
+        execute format('create table pgfeed.events_%s () inherits (pgfeed.events) with (autovacuum_enabled = false)', n);
+        -- Reading since a cursor: the xids that were still open, and those given out after it. With seq, rows of one transaction
+        -- come to stand at the right end as well, instead of being sorted in among their equals.
+        execute format('create index on pgfeed.events_%s (xid, seq)', n);
+        -- The newest events of a tenant, for the list.
+        execute format('create index on pgfeed.events_%s (tenant, seq)', n);
     end loop;
 end
 $$;
@@ -54,12 +61,6 @@ insert into pgfeed.slots (slot, opened) select n, case when n = 0 then now() end
 create function pgfeed.current_slot() returns smallint language sql stable set search_path = pg_catalog, pg_temp as $$
     select slot from pgfeed.slots where opened is not null and closed is null
 $$;
-
--- Reading since a cursor: the xids that were still open, and those given out after it. With seq, rows of one transaction
--- come to stand at the right end as well, instead of being sorted in among their equals.
-create index events_xid on pgfeed.events (xid, seq);
--- The newest events of a tenant, for the list.
-create index events_tenant on pgfeed.events (tenant, seq);
 
 -- Sequences, for what every trigger call, or every reading, asks for: reading one takes no query and no row version, and everybody sees a new
 -- value at once.
@@ -183,7 +184,7 @@ begin
                 select * from pgfeed.events o where o.xid = any (open)
                 union all
                 select * from pgfeed.events l where l.xid >= next and l.boot = at_boot
-                offset 0 -- or each partition would look for tenants by itself
+                offset 0 -- or each slot would look for tenants by itself
             ) e where tenants is null or e.tenant in (select unnest(tenants));
         perform pgfeed.check_unharmed();
         return;

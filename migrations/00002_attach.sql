@@ -78,11 +78,11 @@ end
 $$;
 -- +goose StatementEnd
 
--- How a trigger's function begins to write to a slot. Routing rows through the partitioned table would cost as much as writing to an index.
--- So the function names the slot, and pgfeed.turn changes these words in all of them: they are longer than any name of a column.
+-- How a trigger's function begins to write to a slot. Finding the current one at each INSERT would cost as much as writing to an index. So the
+-- function names it, and pgfeed.turn changes these words in all of them: they are longer than any name of a column.
 -- +goose StatementBegin
 create function pgfeed.written_to(slot smallint) returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
-    select format('insert into pgfeed.events_%1$s (slot, xid, boot, at, tenant, recipient, event, data) select %1$s,', slot)
+    select format('insert into pgfeed.events_%s (tenant, recipient, event, data) select', slot)
 $$;
 -- +goose StatementEnd
 
@@ -107,9 +107,7 @@ declare
     published constant text := case when (select attnotnull from pg_attribute where attrelid = "table" and attname = tenant_column)
         then 'rows.tenant is not null' else format('(rows.tenant is not null or pgfeed.without_tenant(%L))', tenant_column) end;
     keys constant text := case when read_column is not null then format('%I as key, %I as read', key_column, read_column) end;
-    written constant text := pgfeed.written_to(slot) || format($f$
-               pg_catalog.pg_current_xact_id(), pg_catalog.pg_postmaster_start_time(), pg_catalog.clock_timestamp(),
-               rows.tenant, rows.recipient, %1$L, rows.data
+    written constant text := pgfeed.written_to(slot) || format($f$ rows.tenant, rows.recipient, %1$L, rows.data
           from (select %2$s) as missing,
                lateral (select %3$I::pg_catalog.text as tenant, %4$s as recipient, pg_catalog.row_to_json(n.*) as data%5$s from new_rows n) as rows%6$s
          where %7$s%8$s$f$,
@@ -145,6 +143,13 @@ begin
     return new;
 end$f$, written, event);
 end
+$$;
+-- +goose StatementEnd
+
+-- The functions that pgfeed.attach has made.
+-- +goose StatementBegin
+create function pgfeed.trigger_functions() returns setof pg_proc language sql stable set search_path = pg_catalog, pg_temp as $$
+    select * from pg_proc where pronamespace = 'pgfeed'::regnamespace and proname ~ '^(insert|read)_[0-9a-f]{32}$'
 $$;
 -- +goose StatementEnd
 
@@ -200,9 +205,9 @@ $$;
 create function pgfeed.detach("table" regclass) returns boolean
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    name text;
-    used regprocedure;
-    was  boolean := false;
+    name   text;
+    unused regprocedure;
+    was    boolean := false;
 begin
     perform from pgfeed.state for update; -- until the end of the transaction nobody turns the ring, which rewrites the functions
     -- Asked first: "drop trigger if exists" would greet everyone who attaches with a notice.
@@ -211,10 +216,8 @@ begin
         was := was or name = 'pgfeed_insert';
     end loop;
     -- Functions that no trigger uses any more: this table's, and those of tables that were dropped.
-    for used in select p.oid from pg_proc p
-         where p.pronamespace = 'pgfeed'::regnamespace and p.proname ~ '^(insert|read)_[0-9a-f]{32}$'
-           and not exists (select from pg_trigger where tgfoid = p.oid) loop
-        execute format('drop function %s', used);
+    for unused in select p.oid from pgfeed.trigger_functions() p where not exists (select from pg_trigger where tgfoid = p.oid) loop
+        execute format('drop function %s', unused);
     end loop;
     return was;
 end
@@ -235,6 +238,7 @@ $$;
 -- +goose StatementEnd
 drop function pgfeed.detach(regclass);
 drop function pgfeed.attach(regclass, text, text, text, text, text);
+drop function pgfeed.trigger_functions();
 drop function pgfeed.trigger_body(regclass, text, text, text, text, text, smallint);
 drop function pgfeed.written_to(smallint);
 drop function pgfeed.hint(text, bigint, bigint, xid8, timestamptz, timestamptz, text, text, json);

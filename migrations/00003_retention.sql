@@ -74,8 +74,7 @@ begin
     perform from pgfeed.state for update; -- nobody attaches a table meanwhile
     update pgfeed.slots set opened = clock_timestamp() where slot = next;
     update pgfeed.slots set closed = clock_timestamp(), closed_boot = pg_postmaster_start_time() where slot = running;
-    for writer in select proname, prosrc from pg_proc
-         where pronamespace = 'pgfeed'::regnamespace and proname ~ '^(insert|read)_[0-9a-f]{32}$' loop
+    for writer in select proname, prosrc from pgfeed.trigger_functions() loop
         execute format('create or replace function pgfeed.%I() returns trigger language plpgsql security definer as %L',
             writer.proname, replace(writer.prosrc, pgfeed.written_to(running), pgfeed.written_to(next)));
     end loop;

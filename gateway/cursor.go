@@ -25,6 +25,9 @@ type Snapshot struct {
 	// Gaps stands for Xip where that would be too long to write down: ranges, ascending and apart, that count as in progress
 	// whoever in them was.
 	Gaps []Gap
+	// Floor saves a client that resumes from looking at what came before: events of transactions from Xmax on have greater sequence
+	// numbers than that, in the same boot. 0: not known. See Floors.
+	Floor int64
 }
 
 // Gap is a range of transactions, its ends included.
@@ -88,7 +91,7 @@ func (c Cursor) Has(stamp Stamp, seq int64) bool {
 var ErrCursor = errors.New("not a cursor of this gateway")
 
 const (
-	cursorVersion = 2
+	cursorVersion = 3
 	// maxCursor bounds the text of a cursor, in bytes: it travels in a header, and proxies allow 4 to 8 kB for all of them;
 	// and it goes along with each event. A thousand open transactions fit in.
 	maxCursor = 2048
@@ -134,7 +137,7 @@ func (s Snapshot) coarser(near uint64) Snapshot {
 	for _, g := range s.Gaps {
 		add(g)
 	}
-	return Snapshot{Boot: s.Boot, Xmax: s.Xmax, Gaps: merged}
+	return Snapshot{Boot: s.Boot, Xmax: s.Xmax, Gaps: merged, Floor: s.Floor}
 }
 
 func (c Cursor) encode() string {
@@ -142,6 +145,7 @@ func (c Cursor) encode() string {
 	buf = append(buf, cursorVersion)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(c.Epoch)) //nolint:gosec // the same 64 bits, both ways
 	buf = appendSnapshot(buf, c.Snapshot)
+	buf = binary.AppendUvarint(buf, uint64(c.Snapshot.Floor)) //nolint:gosec // never negative
 	buf = appendAscending(buf, c.Ahead)
 	if c.Replay != nil {
 		buf = appendSnapshot(buf, c.Replay.To)
@@ -166,11 +170,12 @@ func ParseCursor(text string) (Cursor, error) {
 	c := Cursor{Epoch: int64(binary.BigEndian.Uint64(raw[1:]))} //nolint:gosec // the same 64 bits, both ways
 	d := decoder{rest: raw[9:]}
 	c.Snapshot = d.snapshot()
+	c.Snapshot.Floor = int64(d.uvarint()) //nolint:gosec // a negative one is refused below
 	c.Ahead = ascending[int64](&d)
 	if len(d.rest) > 0 && !d.bad {
 		c.Replay = &Progress{To: d.snapshot(), Through: int64(d.uvarint())} //nolint:gosec // a negative one is refused below
 	}
-	if d.bad || len(d.rest) > 0 || c.Replay != nil && c.Replay.Through < 0 || c.String() != text {
+	if d.bad || len(d.rest) > 0 || c.Snapshot.Floor < 0 || c.Replay != nil && c.Replay.Through < 0 || c.String() != text {
 		return Cursor{}, fmt.Errorf("%w: malformed", ErrCursor)
 	}
 	return c, nil
@@ -286,6 +291,7 @@ func (c Cursor) Advance(to Snapshot, seq int64) Cursor {
 		c.Ahead = slices.Insert(slices.Clone(c.Ahead), at, seq)
 		return c
 	}
+	to.Floor = 0 // of no use there
 	c.Replay = &Progress{To: to, Through: seq}
 	if len(c.Ahead) > 0 {
 		at, _ := slices.BinarySearch(c.Ahead, seq)

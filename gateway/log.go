@@ -24,15 +24,16 @@ func (p Position) Cursor() Cursor { return Cursor{Epoch: p.Epoch, Snapshot: p.Sn
 
 // Query selects events of the log.
 type Query struct {
-	Since  Cursor // only what it has not; its epoch must be that of the log
-	After  int64  // only greater sequence numbers
-	Limit  int    // at most that many; 0: all
+	// Since is the cursor that lacks them; its epoch must be that of the log. Without a Reader it is a Position's.
+	Since  Cursor
 	Reader *Reader
+	After  int64 // with a Reader: only greater sequence numbers
+	Limit  int   // with a Reader: at most that many; 0: all
 	// Tenants narrows a query without a Reader to these; nil: all. A Log may give more than is asked for.
 	Tenants []string
 }
 
-// Reader narrows a query to what one user may see. No reader: all tenants.
+// Reader narrows a query to what one user may see.
 type Reader struct {
 	Tenant string
 	User   string

@@ -29,6 +29,8 @@ import (
 //     the replay could see; that dispatched again, in two places; what the first page couldn't see sent by a later one; another
 //     snapshot for each page; Has without asking what the replay could see; Advance that forgets how far an earlier replay came,
 //     or ahead
+//   - floors: a number taken for the floor of the snapshot that came with it, or of the next one whatever its Xmax; another history
+//     not noticed
 //   - readings narrowed to tenants: feeds that began since one was asked for not noted, or not read as well
 //   - positions: the subscriber's taken from the hub before that has caught up, in an event's frame, a ping's, and once its ring
 //     is empty; ids of shared frames before that; a ping while frames wait
@@ -70,7 +72,7 @@ func (d *modelDatabase) position() Position {
 		}
 	}
 	slices.Sort(s.Xip)
-	return Position{Epoch: 1, Snapshot: s}
+	return Position{Epoch: 1, Snapshot: s, Written: d.nextSeq}
 }
 
 func (d *modelDatabase) begin() {
@@ -112,27 +114,49 @@ func (d *modelDatabase) crash() {
 		d.nextXID = durable + 1 + d.rng.Uint64N(d.nextXID-durable)
 	}
 	d.latestFinished = d.nextXID - 1
+	drawn := int64(0) // and durable
+	for _, e := range slices.Concat(append(slices.Collect(maps.Values(d.open)), d.committed)...) {
+		drawn = max(drawn, e.Seq)
+	}
+	d.nextSeq = drawn + d.rng.Int64N(d.nextSeq-drawn+1)
 	d.boot++
 }
 
 // modelLog looks at once and answers after other things have happened.
-type modelLog struct{ m *model }
+type modelLog struct {
+	m      *model
+	floors Floors
+}
 
-func (l modelLog) Position(context.Context) (Position, error) {
-	p := l.m.db.position()
+// answer takes what a statement has found out, of which the sequence number comes last.
+func (l *modelLog) answer(asked Asked, p *Position, next uint64) {
+	if p.Snapshot.Boot == l.m.db.boot {
+		p.Written = l.m.db.nextSeq
+	}
+	l.floors.Answer(asked, p, next)
+}
+
+func (l *modelLog) Position(context.Context) (Position, error) {
+	asked := l.floors.Ask()
 	l.m.meanwhile()
+	p, next := l.m.db.position(), l.m.db.nextXID
+	l.m.meanwhile()
+	l.answer(asked, &p, next)
 	return p, nil
 }
 
-func (l modelLog) Read(_ context.Context, q Query, begin func(Position) error, each func(Event) error) error {
+func (l *modelLog) Read(_ context.Context, q Query, begin func(Position) error, each func(Event) error) error {
+	asked := l.floors.Ask()
 	l.m.meanwhile()
-	p := l.m.db.position()
+	p, next := l.m.db.position(), l.m.db.nextXID
+	since := q.Since.Snapshot
 	var rows []Event
 	for _, e := range l.m.db.committed {
 		if q.Reader == nil && q.Tenants != nil && !slices.Contains(q.Tenants, e.Tenant) {
 			continue
 		}
-		if !q.Since.Has(e.Stamp, e.Seq) && e.Seq > q.After {
+		under := q.Reader != nil && e.Stamp.Boot == since.Boot && e.Stamp.XID >= since.Xmax && e.Seq <= since.Floor
+		if !q.Since.Has(e.Stamp, e.Seq) && e.Seq > q.After && !under {
 			rows = append(rows, e)
 		}
 	}
@@ -141,6 +165,7 @@ func (l modelLog) Read(_ context.Context, q Query, begin func(Position) error, e
 		rows = rows[:q.Limit]
 	}
 	l.m.meanwhile()
+	l.answer(asked, &p, next)
 	if err := begin(p); err != nil {
 		return err
 	}
@@ -152,7 +177,7 @@ func (l modelLog) Read(_ context.Context, q Query, begin func(Position) error, e
 	return nil
 }
 
-func (modelLog) Newest(context.Context, Reader, int64, int) ([]Event, Position, error) {
+func (*modelLog) Newest(context.Context, Reader, int64, int) ([]Event, Position, error) {
 	return nil, Position{}, errors.ErrUnsupported
 }
 
@@ -261,7 +286,7 @@ func newModel(seed uint64) *model {
 	}}
 	start := m.db.position().Cursor().String()
 	for range 2 {
-		g := &modelGateway{hub: NewHub(modelLog{m}, Config{}), writer: &modelWriter{m: m}}
+		g := &modelGateway{hub: NewHub(&modelLog{m: m}, Config{}), writer: &modelWriter{m: m}}
 		g.hub.page, g.hub.batch = 3, 300
 		m.depth = 9 // nothing happens before the first reading
 		if err := g.hub.reconcile(context.Background()); err != nil {

@@ -26,8 +26,8 @@ create table pgfeed.state (
 -- needn't say is a default, since INSERT ... SELECT with a volatile function in it has a node more in its plan.
 create sequence pgfeed.events_seq;
 create table pgfeed.events (
-    seq       bigint not null default nextval('pgfeed.events_seq'),
     xid       xid8 not null default pg_current_xact_id(),
+    seq       bigint not null default nextval('pgfeed.events_seq'), -- later than xid: see the floor of gateway.Snapshot
     boot      timestamptz not null default pg_postmaster_start_time(),
     at        timestamptz not null default clock_timestamp(),
     tenant    text collate "C" not null, -- nobody sorts by it, and other collations are slow to compare
@@ -38,15 +38,19 @@ create table pgfeed.events (
 );
 -- +goose StatementBegin
 do $$
+declare
+    log text := 'events';
 begin
-    for n in 0..7 loop
-        -- Rows don't change, and leave by TRUNCATE: there is nothing to vacuum, and the queries below don't rely on statistics.
-        execute format('create table pgfeed.events_%s () inherits (pgfeed.events) with (autovacuum_enabled = false)', n);
+    for n in 0..8 loop
         -- Reading since a cursor: the xids that were still open, and those given out after it. With seq, rows of one transaction
         -- come to stand at the right end as well, instead of being sorted in among their equals.
-        execute format('create index on pgfeed.events_%s (xid, seq)', n);
-        -- The newest events of a tenant, for the list.
-        execute format('create index on pgfeed.events_%s (tenant, seq)', n);
+        execute format('create index on pgfeed.%I (xid, seq)', log);
+        -- A tenant's events, newest first for the list, and those that a client has missed.
+        execute format('create index on pgfeed.%I (tenant, seq)', log);
+        exit when n = 8;
+        -- Rows don't change, and leave by TRUNCATE: there is nothing to vacuum, and the queries below don't rely on statistics.
+        log := 'events_' || n;
+        execute format('create table pgfeed.%I () inherits (pgfeed.events) with (autovacuum_enabled = false)', log);
     end loop;
 end
 $$;
@@ -160,57 +164,94 @@ end
 $$;
 -- +goose StatementEnd
 
--- The events that a cursor lacks: disjoint sets of transactions that were open at the cursor, by name or, where they were many, by
--- ranges; of those given an xid after it, and of those of a later server start. store.Log.Read asks, and says what else
--- narrows them down. It is a function for the sake of its settings: without them Postgres, which can't know that "later than the
--- cursor" is little, takes to parallel scans of the whole. It sees what the statement sees that calls it, but takes its locks
--- later than that: a slot may have been emptied in between, whose rows it can't see any more though its snapshot could. So in the
--- end, when nobody can empty one, it makes sure that nobody has: an error of class 40001 otherwise, upon which one reads again.
+-- The events that a gateway's own position can't see, of these tenants or, null, of all: those of transactions that were open then, of those
+-- that have been given an xid since, and of a later server start. It is a function, as are the next two, for the sake of its settings: without
+-- them Postgres, which can't know that "later than the position" is little, takes to parallel scans of the whole. It sees what the
+-- statement sees that calls it, but takes its locks later than that: a slot may have been emptied in between, whose rows it can't see any
+-- more though its snapshot could. So in the end, when nobody can empty one, it makes sure that nobody has: an error of class 40001
+-- otherwise, upon which one reads again.
 -- +goose StatementBegin
-create function pgfeed.read(
-    open xid8[], next xid8, at_boot timestamptz, after bigint, ahead bigint[],
-    for_tenant text, topics text[], for_user text, operator boolean, tenants text[],
-    replay pg_snapshot, replay_through bigint, replay_boot timestamptz, most bigint,
-    gaps_first xid8[], gaps_last xid8[], replay_gaps_first xid8[], replay_gaps_last xid8[]
-) returns table (seq bigint, xid xid8, boot timestamptz, tenant text, recipient text, event text, data json, at timestamptz)
+create function pgfeed.read(open xid8[], next xid8, at_boot timestamptz, tenants text[])
+returns table (seq bigint, xid xid8, boot timestamptz, tenant text, recipient text, event text, data json, at timestamptz)
 language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 set max_parallel_workers_per_gather = 0 set jit = off set search_path = pg_catalog, pg_temp as $$
 begin
-    if for_tenant is null and cardinality(gaps_first) = 0 and cardinality(ahead) = 0 and replay is null
-        and at_boot = pg_postmaster_start_time() then -- a gateway's own
-        return query
-            select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from (
-                select * from pgfeed.events o where o.xid = any (open)
-                union all
-                select * from pgfeed.events l where l.xid >= next and l.boot = at_boot
-                offset 0 -- or each slot would look for tenants by itself
-            ) e where tenants is null or e.tenant in (select unnest(tenants));
-        perform pgfeed.check_unharmed();
-        return;
-    end if;
     return query
         select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from (
             select * from pgfeed.events o where o.xid = any (open)
             union all
-            select * from pgfeed.events m
-             where m.xid >= gaps_first[1] and m.xid <= gaps_last[cardinality(gaps_last)]
-               and exists (select from unnest(gaps_first, gaps_last) g (first, last) where m.xid between g.first and g.last)
-            union all
             select * from pgfeed.events l where l.xid >= next and l.boot = at_boot
-            union all
-            select * from pgfeed.events b
-             where pg_postmaster_start_time() > at_boot and b.boot > at_boot and b.xid <> all (open)
-               and not exists (select from unnest(gaps_first, gaps_last) g (first, last) where b.xid between g.first and g.last)
-        ) e
-        where e.seq > after
-          and e.seq <> all (ahead)
-          and (for_tenant is null or e.tenant = for_tenant and split_part(e.event, ':', 1) = any (topics)
-               and (e.recipient is null or e.recipient = for_user or operator))
-          and (replay is null or e.seq > replay_through or e.boot > replay_boot or not pg_visible_in_snapshot(e.xid, replay)
-               or exists (select from unnest(replay_gaps_first, replay_gaps_last) g (first, last) where e.xid between g.first and g.last))
-        order by e.seq
-        limit most;
+            offset 0 -- or each slot would look for tenants by itself
+        ) e where tenants is null or e.tenant in (select unnest(tenants));
+    if at_boot < pg_postmaster_start_time() then
+        return query
+            select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at
+              from pgfeed.events e where e.boot > at_boot and e.xid <> all (open) and (tenants is null or e.tenant = any (tenants));
+    end if;
+    perform pgfeed.check_unharmed();
+end
+$$;
+-- +goose StatementEnd
+
+-- Whether an xid lies in one of some ranges.
+-- +goose StatementBegin
+create function pgfeed.within(xid xid8, first xid8[], last xid8[]) returns boolean
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    return exists (select from unnest(first, last) r (first, last) where xid between r.first and r.last);
+end
+$$;
+-- +goose StatementEnd
+
+-- Whether a user may see an event of his tenant. Postgres writes this into the query, and the next one too.
+create function pgfeed.may_read(event text, recipient text, topics text[], for_user text, operator boolean) returns boolean
+language sql immutable return split_part(event, ':', 1) = any (topics) and (recipient is null or recipient = for_user or operator);
+
+-- Whether an event has not been sent ahead of a cursor, nor in a replay that had come that far.
+create function pgfeed.unsent(
+    seq bigint, xid xid8, boot timestamptz, ahead bigint[],
+    reached pg_snapshot, reached_gaps_first xid8[], reached_gaps_last xid8[], reached_boot timestamptz, through bigint
+) returns boolean
+language sql stable return seq <> all (ahead)
+    and (reached is null or seq > through or boot > reached_boot or not pg_visible_in_snapshot(xid, reached)
+         or pgfeed.within(xid, reached_gaps_first, reached_gaps_last));
+
+-- The events that a client's cursor lacks, as far as its user may see them: those of transactions that were open at the cursor, by name or,
+-- where they were many, by ranges; and those of the tenant above the cursor's floor that came later. What other tenants wrote meanwhile
+-- is not looked at. Gives the first so many of either kind, and no more of them are read.
+-- +goose StatementBegin
+create function pgfeed.replay(
+    open xid8[], gaps_first xid8[], gaps_last xid8[], next xid8, at_boot timestamptz, floor bigint, ahead bigint[],
+    reached pg_snapshot, reached_gaps_first xid8[], reached_gaps_last xid8[], reached_boot timestamptz, through bigint,
+    for_tenant text, topics text[], for_user text, operator boolean, after bigint, most bigint
+) returns table (seq bigint, xid xid8, boot timestamptz, tenant text, recipient text, event text, data json, at timestamptz)
+language plpgsql stable
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
+set max_parallel_workers_per_gather = 0 set jit = off set search_path = pg_catalog, pg_temp as $$
+begin
+    if cardinality(open) + cardinality(gaps_first) > 0 then
+        return query
+            select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from (
+                select * from pgfeed.events o where o.xid = any (open)
+                union all
+                select * from pgfeed.events m
+                 where m.xid >= gaps_first[1] and m.xid <= gaps_last[cardinality(gaps_last)] and pgfeed.within(m.xid, gaps_first, gaps_last)
+                offset 0 -- or Postgres might go through all that the tenant has
+            ) e
+            where e.tenant = for_tenant and e.seq > after
+              and pgfeed.may_read(e.event, e.recipient, topics, for_user, operator)
+              and pgfeed.unsent(e.seq, e.xid, e.boot, ahead, reached, reached_gaps_first, reached_gaps_last, reached_boot, through)
+            order by e.seq limit most;
+    end if;
+    return query
+        select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from pgfeed.events e
+         where e.tenant = for_tenant and e.seq > greatest(after, case when at_boot = pg_postmaster_start_time() then floor end)
+           and (e.boot = at_boot and e.xid >= next
+                or e.boot > at_boot and e.xid <> all (open) and not pgfeed.within(e.xid, gaps_first, gaps_last))
+           and pgfeed.may_read(e.event, e.recipient, topics, for_user, operator)
+           and pgfeed.unsent(e.seq, e.xid, e.boot, ahead, reached, reached_gaps_first, reached_gaps_last, reached_boot, through)
+         order by e.seq limit most;
     perform pgfeed.check_unharmed();
 end
 $$;
@@ -228,8 +269,7 @@ begin
     return query
         select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at
           from pgfeed.events e
-         where e.tenant = for_tenant and e.seq < before and split_part(e.event, ':', 1) = any (topics)
-           and (e.recipient is null or e.recipient = for_user)
+         where e.tenant = for_tenant and e.seq < before and pgfeed.may_read(e.event, e.recipient, topics, for_user, false)
          order by e.seq desc
          limit most;
     perform pgfeed.check_unharmed();

@@ -9,35 +9,40 @@ import (
 	"github.com/pgfeed/pgfeed/gateway"
 )
 
-// parseHead reads what the SQL of head gives.
-func parseHead(words []string) (gateway.Position, error) {
-	var p gateway.Position
-	if len(words) != 9 {
-		return p, fmt.Errorf("head of the log: %d words", len(words))
+// parseHead reads what the SQL of head gives. next is the next xid to be given out; 0: it isn't known.
+func parseHead(words []string) (p gateway.Position, next uint64, err error) {
+	if len(words) != 10 {
+		return p, 0, fmt.Errorf("head of the log: %d words", len(words))
 	}
 	var numbers [5]int64 // boot, epoch, busy, boot and xid of what is kept
 	for i := range numbers {
 		n, err := strconv.ParseInt(words[i+1], 10, 64)
 		if err != nil {
-			return p, fmt.Errorf("head of the log: %w", err)
+			return p, 0, fmt.Errorf("head of the log: %w", err)
 		}
 		numbers[i] = n
 	}
-	var err error
 	if p.Snapshot, err = parseSnapshot(words[0]); err != nil {
-		return p, err
+		return p, 0, err
 	}
 	p.Snapshot.Boot, p.Epoch = numbers[0], numbers[1]
 	p.Hints = words[7] == "true"
 	if p.Written, err = strconv.ParseInt(words[8], 10, 64); err != nil {
-		return p, fmt.Errorf("head of the log: %w", err)
+		return p, 0, fmt.Errorf("head of the log: %w", err)
+	}
+	low, err := strconv.ParseInt(words[9], 10, 64)
+	if err != nil {
+		return p, 0, fmt.Errorf("head of the log: %w", err)
+	}
+	if low >= 0 {
+		next = p.Snapshot.Xmax + uint64(uint32(low)-uint32(p.Snapshot.Xmax)) //nolint:gosec // the distance, which is short, in 32 bits
 	}
 	p.Busy = time.Duration(max(numbers[2], 0)) * time.Millisecond
 	p.Kept = gateway.Kept{Boot: numbers[3], XID: uint64(numbers[4])} //nolint:gosec // xids in use are far below
 	if p.Kept.Open, err = parseXIDs(words[6]); err != nil {
-		return p, fmt.Errorf("head of the log: %w", err)
+		return p, 0, fmt.Errorf("head of the log: %w", err)
 	}
-	return p, nil
+	return p, next, nil
 }
 
 // parseSnapshot reads Postgres' xmin:xmax:xip,xip (PostgreSQL documentation, "pg_snapshot Components").

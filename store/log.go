@@ -19,7 +19,8 @@ type Log struct {
 	pool     *pgxpool.Pool
 	silences silences
 	// boot is the server start, in microseconds, that the epoch was last checked at. Another start may be another database.
-	boot atomic.Int64
+	boot   atomic.Int64
+	floors gateway.Floors
 }
 
 var _ gateway.Log = (*Log)(nil)
@@ -30,7 +31,8 @@ func NewLog(pool *pgxpool.Pool) *Log { return &Log{pool: pool} }
 // head is what every statement returns beside its rows: the snapshot that they were read with, and what is known of the log at
 // that moment; parseHead takes it apart. There is no epoch where check_epoch has something to do first: the server has
 // recovered from a crash, or somebody is just emptying a slot, which this snapshot doesn't know of. Functions and sequences
-// are read after the locks on the log were taken, so a slot that was emptied before shows.
+// are read after the locks on the log were taken, so a slot that was emptied before shows. The last is the low half of the next
+// xid to be given out, which age counts from; a standby's sequences are ahead of what has been drawn from them, so there it isn't asked.
 const head = `(select array[
 	pg_current_snapshot()::text,
 	(extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text,
@@ -40,47 +42,55 @@ const head = `(select array[
 	coalesce(kept_xid::text, '0'),
 	array_to_string(kept_open, ','),
 	pgfeed.hinting()::text,
-	coalesce(pg_sequence_last_value('pgfeed.events_seq'), 0)::text] as head from pgfeed.state) s`
+	coalesce(pg_sequence_last_value('pgfeed.events_seq'), 0)::text,
+	(case when pg_is_in_recovery() then -1 else (age('3'::xid)::bigint + 3) & 4294967295 end)::text] as head from pgfeed.state) s`
 
 const selected = `select s.head, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at`
 
 const readSQL = selected + `
   from ` + head + `
-  left join pgfeed.read($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) e on true
+  left join pgfeed.read($1, $2, $3, $4) e on true
  order by e.seq`
+
+const replaySQL = selected + `
+  from ` + head + `
+  left join pgfeed.replay($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) e on true
+ order by e.seq
+ limit $18`
 
 // Read implements gateway.Log.
 func (l *Log) Read(
 	ctx context.Context, q gateway.Query, begin func(gateway.Position) error, each func(gateway.Event) error,
 ) error {
 	c := q.Since
-	var tenant, user, to *string
-	var topics []string
-	operator := false
-	if q.Reader != nil {
-		tenant, user, topics, operator = &q.Reader.Tenant, &q.Reader.User, q.Reader.Topics, q.Reader.Operator
-	}
-	var through int64
-	var toBoot time.Time
-	first, last := ends(c.Snapshot.Gaps)
-	toFirst, toLast := ends(nil)
-	if c.Replay != nil {
-		toFirst, toLast = ends(c.Replay.To.Gaps)
-		text := snapshotText(c.Replay.To)
-		to, through, toBoot = &text, c.Replay.Through, time.UnixMicro(c.Replay.To.Boot)
-	}
-	limit := int64(math.MaxInt64)
-	if q.Limit > 0 {
-		limit = int64(q.Limit)
-	}
 	check := func(p gateway.Position) error {
 		if p.Epoch == c.Epoch && p.Kept.Lacks(c) {
 			return gateway.ErrExpired
 		}
 		return begin(p)
 	}
-	return l.query(ctx, check, each, readSQL, notNil(c.Snapshot.Xip), c.Snapshot.Xmax, time.UnixMicro(c.Snapshot.Boot),
-		q.After, notNil(c.Ahead), tenant, topics, user, operator, q.Tenants, to, through, toBoot, limit, first, last, toFirst, toLast)
+	since := c.Snapshot
+	if q.Reader == nil {
+		return l.query(ctx, check, each, readSQL, notNil(since.Xip), since.Xmax, time.UnixMicro(since.Boot), q.Tenants)
+	}
+	first, last := ends(since.Gaps)
+	reachedFirst, reachedLast := ends(nil)
+	var reached *string
+	var reachedBoot time.Time
+	var through int64
+	if c.Replay != nil {
+		reachedFirst, reachedLast = ends(c.Replay.To.Gaps)
+		text := snapshotText(c.Replay.To)
+		reached, reachedBoot, through = &text, time.UnixMicro(c.Replay.To.Boot), c.Replay.Through
+	}
+	limit := int64(math.MaxInt64)
+	if q.Limit > 0 {
+		limit = int64(q.Limit)
+	}
+	return l.query(ctx, check, each, replaySQL,
+		notNil(since.Xip), first, last, since.Xmax, time.UnixMicro(since.Boot), since.Floor, notNil(c.Ahead),
+		reached, reachedFirst, reachedLast, reachedBoot, through,
+		q.Reader.Tenant, q.Reader.Topics, q.Reader.User, q.Reader.Operator, q.After, limit)
 }
 
 // BusyChannel is notified when hints are switched off: time to read the log.
@@ -159,6 +169,7 @@ func (l *Log) rows(
 func (l *Log) scan(
 	ctx context.Context, watch *watch, begin func(gateway.Position) error, each func(gateway.Event) error, sql string, args ...any,
 ) error {
+	asked := l.floors.Ask()
 	rows, err := l.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return readError(err)
@@ -183,10 +194,11 @@ func (l *Log) scan(
 		}
 		if first {
 			first = false
-			p, err := parseHead(words)
+			p, next, err := parseHead(words)
 			if err != nil {
 				return err
 			}
+			l.floors.Answer(asked, &p, next)
 			if err := begin(p); err != nil {
 				return err
 			}

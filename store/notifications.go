@@ -14,10 +14,13 @@ import (
 )
 
 // Notifications reads and marks the rows of "notifications" that belong to a user.
-type Notifications struct{ pool *pgxpool.Pool }
+type Notifications struct {
+	pool *pgxpool.Pool
+	log  *Log
+}
 
-// NewNotifications works over a pool that the caller closes.
-func NewNotifications(pool *pgxpool.Pool) *Notifications { return &Notifications{pool} }
+// NewNotifications works over the pool of a log, whose positions go with its lists.
+func NewNotifications(log *Log) *Notifications { return &Notifications{log.pool, log} }
 
 // List gives up to limit rows with ids below before (0: no bound), all or only the unread ones.
 func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit int) (gateway.NotificationPage, error) {
@@ -26,6 +29,7 @@ func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bo
 	}
 	var page gateway.NotificationPage
 	var words []string
+	asked := n.log.floors.Ask()
 	err := n.pool.QueryRow(ctx, `
 with mine as (
     select id, row_to_json(n) as row from public."notifications" n
@@ -41,8 +45,12 @@ select s.head,
 	if err != nil {
 		return page, fmt.Errorf("list notifications: %w", err)
 	}
-	page.At, err = parseHead(words)
-	return page, err
+	var next uint64
+	if page.At, next, err = parseHead(words); err != nil {
+		return page, err
+	}
+	n.log.floors.Answer(asked, &page.At, next)
+	return page, nil
 }
 
 // MarkRead marks one as read, unless it is already, and gives its row and how many remain unread. Another user's is

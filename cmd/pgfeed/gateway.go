@@ -75,7 +75,7 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 	figures := newMetrics(metricParts{hub, cfg.Stream.Counters, listener, pool, store.NewGauge(pool), verifier.sessions, limits})
 	state := &readiness{pool: pool, hub: hub, listener: listener}
 	options := httpapi.Options{
-		Hub: hub, Log: live.log, Notifications: store.NewNotifications(pool),
+		Hub: hub, Log: live.log, Notifications: store.NewNotifications(live.log),
 		Verifier: countedVerifier{verifier, figures}, Limits: limits, Origins: cfg.Limits.CORSOrigin,
 		Ready: state.check, Stream: streams, Logger: log, Page: cfg.Page, Observe: figures.observe,
 	}

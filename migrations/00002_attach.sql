@@ -166,6 +166,7 @@ declare
     owner constant text := (select nspowner::regrole from pg_namespace where nspname = 'pgfeed');
     id    constant text := replace(gen_random_uuid()::text, '-', '');
     col   text;
+    root  regclass;
 begin
     if topic is null or topic not in ('activity', 'notification') then
         raise exception 'pgfeed: topic is activity or notification, not %', quote_nullable(topic)
@@ -181,6 +182,11 @@ begin
                 hint = 'Names are case-sensitive here: write the column as \d shows it, without quotes.';
         end if;
     end loop;
+    root := pg_partition_root("table");
+    if root <> "table" and not exists (select from pg_trigger where tgrelid = root and tgname = 'pgfeed_insert') then
+        raise exception 'pgfeed: table % is a partition: an INSERT into % would not be published', "table", root
+            using errcode = 'wrong_object_type', hint = 'Attach ' || root::text || '. A partition that is inserted into by its own name can be attached after that.';
+    end if;
     perform pgfeed.detach("table"); -- from here on nobody turns the ring
     execute format('create function pgfeed.insert_%s() returns trigger language plpgsql security definer as %L', id,
         pgfeed.trigger_body("table", topic || ':new', tenant_column, recipient_column, null, null, pgfeed.current_slot()));

@@ -200,6 +200,30 @@ func TestNoRowFailsForWhatItHoldsOrHowItsTableChanged(t *testing.T) {
 	published(0)
 }
 
+func TestPartitionedTablesPublishWhicheverWayTheyAreInsertedInto(t *testing.T) {
+	pool, _ := migrated(t)
+	log := store.NewLog(pool)
+	exec(t, pool, `create table visits (org text not null, on_day date not null) partition by range (on_day)`)
+	exec(t, pool, `create table visits_2026 partition of visits for values from ('2026-01-01') to ('2027-01-01')`)
+	attach := func(table string) error {
+		return store.Attach(t.Context(), pool, store.Attachment{Table: table, Topic: "activity", TenantColumn: "org"})
+	}
+	if err := attach("visits_2026"); err == nil || !strings.Contains(err.Error(), "visits_2026 is a partition") {
+		t.Errorf("a partition alone: %v", err)
+	}
+	for _, table := range []string{"visits", "visits_2026"} {
+		if err := attach(table); err != nil {
+			t.Fatal(err)
+		}
+		at := position(t, log)
+		exec(t, pool, `insert into `+table+` values ('acme', '2026-07-01'), ('acme', '2026-07-02')`)
+		exec(t, pool, `insert into visits values ('acme', '2026-07-03')`)
+		if events, _ := read(t, log, gateway.Query{Since: at.Cursor()}); len(events) != 3 {
+			t.Errorf("%d events of 3 rows, two of them inserted into %s", len(events), table)
+		}
+	}
+}
+
 func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
 	pool, _ := migrated(t)
 	before := position(t, store.NewLog(pool))

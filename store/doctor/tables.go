@@ -10,21 +10,24 @@ import (
 
 // attachment is a trigger that pgfeed.attach made.
 type attachment struct {
-	table   string
-	trigger string
-	enabled string   // pg_trigger.tgenabled: O and A fire for applications, D and R don't
-	columns []string // that the trigger reads, and the table has to have
-	has     []string // the table's columns
+	table    string
+	trigger  string
+	enabled  string   // pg_trigger.tgenabled: O and A fire for applications, D and R don't
+	columns  []string // that the trigger reads, and the table has to have: the tenant's first
+	has      []string // the table's columns
+	nullable []string // those of them that may be null
+	warns    bool     // of a row without a tenant; it needn't where that couldn't be null when the table was attached
 }
 
 // tables looks at every attached table.
 func tables(ctx context.Context, p *patient) ([]Finding, error) {
 	rows, err := p.db.Query(ctx, `
 select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
-       array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped)
-  from pg_trigger t
+       array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped),
+       array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped and not attnotnull),
+       f.prosrc ~ 'pgfeed\.without_tenant'
+  from pg_trigger t join pg_proc f on f.oid = t.tgfoid and f.pronamespace = 'pgfeed'::regnamespace
  where t.tgname in ('pgfeed_insert', 'pgfeed_read')
-   and t.tgfoid in (select oid from pg_proc where pronamespace = 'pgfeed'::regnamespace)
  order by 1, 2`)
 	if err != nil {
 		return nil, err
@@ -36,7 +39,7 @@ select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
 	for rows.Next() {
 		var a attachment
 		var args []byte
-		if err := rows.Scan(&a.table, &a.trigger, &a.enabled, &args, &a.has); err != nil {
+		if err := rows.Scan(&a.table, &a.trigger, &a.enabled, &args, &a.has, &a.nullable, &a.warns); err != nil {
 			return nil, err
 		}
 		// The first argument is the topic, the others are columns; each ends with a zero byte.
@@ -90,6 +93,10 @@ func (a attachment) examine() []Finding {
 	if len(gone) > 0 {
 		return one(Fail, "Attach it again with the columns that it has: pgfeed attach "+a.table+" …",
 			"%s has no column %s any more: nothing is published", a.table, strings.Join(gone, ", "))
+	}
+	if !a.warns && slices.Contains(a.nullable, a.columns[0]) {
+		return one(Warn, "Attach it again, for a warning at each such INSERT, or have the column not null.",
+			"%s: the tenant's column %q may be null now: such a row would not be published, and nobody be told", a.table, a.columns[0])
 	}
 	return nil
 }

@@ -62,29 +62,28 @@ type authFlags struct {
 
 // validate of the source names all that is wrong with it.
 func (f sessionSourceFlags) validate() error {
-	var wrong error
-	add := func(says string) { wrong = errors.Join(wrong, errors.New(says)) }
+	var s settings
 	if (f.SessionQuery != "") != (f.SessionPreset == presetQuery) {
-		add("--session-query and --session-preset query go together")
+		s.addf("--session-query and --session-preset query go together")
 	}
 	if f.SessionPreset != presetQuery {
 		if f.SessionQueryHashed {
-			add("--session-query-hashed is only for --session-preset query")
+			s.addf("--session-query-hashed is only for --session-preset query")
 		}
 		if len(f.SessionTables) > 0 {
-			add("--session-tables is only for --session-preset query: the others know their tables")
+			s.addf("--session-tables is only for --session-preset query: the others know their tables")
 		}
 	}
 	tenancy := f.SessionTenant != "" || f.SessionTenantColumn != ""
 	switch {
 	case f.SessionTenant != "" && f.SessionTenantColumn != "":
-		add("--session-tenant and --session-tenant-column exclude each other")
+		s.addf("--session-tenant and --session-tenant-column exclude each other")
 	case tenancy && f.SessionPreset != presetBetterAuth && f.SessionPreset != presetAuthJS:
-		add("--session-tenant and --session-tenant-column are only for the presets better-auth and authjs")
+		s.addf("--session-tenant and --session-tenant-column are only for the presets better-auth and authjs")
 	case !tenancy && f.SessionPreset == presetAuthJS:
-		add("--session-preset authjs needs --session-tenant-column or --session-tenant: Auth.js has no tenants of its own")
+		s.addf("--session-preset authjs needs --session-tenant-column or --session-tenant: Auth.js has no tenants of its own")
 	}
-	return wrong
+	return s.wrong
 }
 
 // source is nil for the preset none.
@@ -105,60 +104,58 @@ func (f sessionSourceFlags) source(pool *pgxpool.Pool) *store.SessionQuery {
 
 // validate names all that is wrong, and no secret.
 func (f authFlags) validate() error {
-	wrong := f.sessionSourceFlags.validate()
-	add := func(format string, args ...any) { wrong = errors.Join(wrong, fmt.Errorf(format, args...)) }
+	var s settings
+	s.add(f.sessionSourceFlags.validate())
 	if f.SessionPreset == presetBetterAuth {
 		if _, err := auth.BetterAuth(f.BetterAuthSecret...); err != nil {
-			add("--better-auth-secret: %w", err)
+			s.addf("--better-auth-secret: %w", err)
 		}
 	}
-	if f.SessionRecheck < time.Second {
-		add("--session-recheck must be at least 1s, not %v", f.SessionRecheck)
-	}
+	atLeast(&s, "session-recheck", f.SessionRecheck, time.Second)
 	for flag, names := range map[string][]string{"session-cookie": f.SessionCookie, "jwt-cookie": f.JWTCookie} {
 		for _, name := range names {
 			if name == "" || strings.ContainsAny(name, " \t\r\n=;,\"") {
-				add("--%s: %q is not a cookie's name", flag, name)
+				s.addf("--%s: %q is not a cookie's name", flag, name)
 			}
 		}
 	}
 	if f.SessionPreset == presetNone && !f.jwt() {
-		add("--session-preset none needs --jwt-secret or --jwt-jwks-url, or nobody could listen")
+		s.addf("--session-preset none needs --jwt-secret or --jwt-jwks-url, or nobody could listen")
 	}
 	var keys auth.Keys
 	if f.JWTSecret != "" {
 		var err error
 		if keys, err = auth.SecretKeys(f.JWTSecret); err != nil {
-			add("--jwt-secret: %w", err)
+			s.addf("--jwt-secret: %w", err)
 		}
 	}
 	if f.JWTJWKSURL != "" {
 		if f.JWTSecret != "" {
-			add("--jwt-secret and --jwt-jwks-url exclude each other: a public key must never be taken for a secret")
+			s.addf("--jwt-secret and --jwt-jwks-url exclude each other: a public key must never be taken for a secret")
 		}
 		if f.JWTIssuer == "" {
-			add("--jwt-issuer is required with --jwt-jwks-url")
+			s.addf("--jwt-issuer is required with --jwt-jwks-url")
 		}
 		if err := auth.CheckKeysURL(f.JWTJWKSURL); err != nil {
-			add("--jwt-jwks-url: %w", err)
+			s.addf("--jwt-jwks-url: %w", err)
 		}
 	}
 	if f.jwt() {
 		for _, alg := range f.JWTAlgorithms {
 			if !keys.CanUse(alg) {
-				add("--jwt-algorithms: %q can't be used with these keys: there are %s", alg, strings.Join(keys.All(), ", "))
+				s.addf("--jwt-algorithms: %q can't be used with these keys: there are %s", alg, strings.Join(keys.All(), ", "))
 			}
 		}
 		if f.JWTTenantClaim == "" || f.JWTUserClaim == "" {
-			add("--jwt-tenant-claim and --jwt-user-claim can't be empty")
+			s.addf("--jwt-tenant-claim and --jwt-user-claim can't be empty")
 		}
 	} else if len(f.JWTAlgorithms) > 0 || f.JWTIssuer != "" || len(f.JWTAudience) > 0 || len(f.JWTCookie) > 0 {
-		add("the --jwt- settings need --jwt-secret or --jwt-jwks-url")
+		s.addf("the --jwt- settings need --jwt-secret or --jwt-jwks-url")
 	}
 	if f.JWTLeeway < 0 || f.JWTLeeway > 5*time.Minute {
-		add("--jwt-leeway is from 0s to 5m, not %v", f.JWTLeeway)
+		s.addf("--jwt-leeway is from 0s to 5m, not %v", f.JWTLeeway)
 	}
-	return wrong
+	return s.wrong
 }
 
 func (f authFlags) jwt() bool { return f.JWTSecret != "" || f.JWTJWKSURL != "" }

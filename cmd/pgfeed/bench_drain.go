@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
@@ -23,34 +21,18 @@ type benchDrainCmd struct {
 }
 
 func (c benchDrainCmd) validate() error {
-	var wrong error
-	add := func(err error) { wrong = errors.Join(wrong, err) }
-	if c.DatabaseURL != "" {
-		add(checkURL("database-url", c.DatabaseURL))
-	}
-	for _, n := range []struct {
-		flag         string
-		value, least int
-	}{{"gateways", c.Gateways, 2}, {"subscribers", c.Subscribers, 1}, {"tenants", c.Tenants, 1}, {"rate", c.Rate, 1}} {
-		if n.value < n.least {
-			add(fmt.Errorf("--%s must be at least %d, not %d", n.flag, n.least, n.value))
-		}
-	}
-	for _, d := range []struct {
-		flag  string
-		value time.Duration
-	}{{"drain-window", c.DrainWindow}, {"pause", c.Pause}} {
-		if d.value < 0 {
-			add(fmt.Errorf("--%s can't be negative: %v", d.flag, d.value))
-		}
-	}
+	var s settings
+	s.url("database-url", c.DatabaseURL)
+	atLeast(&s, "gateways", c.Gateways, 2)
+	atLeast(&s, "subscribers", c.Subscribers, 1)
+	atLeast(&s, "tenants", c.Tenants, 1)
+	atLeast(&s, "rate", c.Rate, 1)
+	atLeast(&s, "drain-window", c.DrainWindow, 0)
+	atLeast(&s, "pause", c.Pause, 0)
 	if c.Grace <= c.DrainWindow {
-		add(fmt.Errorf("--grace must be longer than --drain-window, which is %v, not %v", c.DrainWindow, c.Grace))
+		s.addf("--grace must be longer than --drain-window, which is %v, not %v", c.DrainWindow, c.Grace)
 	}
-	if wrong != nil {
-		return usageError{wrong}
-	}
-	return nil
+	return s.err()
 }
 
 // Run replaces the gateways and prints the report.

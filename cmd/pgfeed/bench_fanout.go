@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
@@ -25,31 +21,14 @@ type benchFanoutCmd struct {
 }
 
 func (c benchFanoutCmd) validate() error {
-	var wrong error
-	add := func(err error) { wrong = errors.Join(wrong, err) }
-	if c.DatabaseURL != "" {
-		add(checkURL("database-url", c.DatabaseURL))
-	}
-	for _, n := range []struct {
-		flag         string
-		value, least int
-	}{{"subscribers", c.Subscribers, 1}, {"rounds", c.Rounds, 1}, {"size", c.Size, 64}} {
-		if n.value < n.least {
-			add(fmt.Errorf("--%s must be at least %d, not %d", n.flag, n.least, n.value))
-		}
-	}
-	if c.Duration < time.Second {
-		add(fmt.Errorf("--duration must be at least 1s, not %v", c.Duration))
-	}
-	for _, mode := range c.Modes {
-		if !slices.Contains(fanout.Modes(), mode) {
-			add(fmt.Errorf("--modes: there is no %q; there are %s", mode, strings.Join(fanout.Modes(), ", ")))
-		}
-	}
-	if wrong != nil {
-		return usageError{wrong}
-	}
-	return nil
+	var s settings
+	s.url("database-url", c.DatabaseURL)
+	atLeast(&s, "subscribers", c.Subscribers, 1)
+	atLeast(&s, "rounds", c.Rounds, 1)
+	atLeast(&s, "size", c.Size, 64)
+	atLeast(&s, "duration", c.Duration, time.Second)
+	s.names("modes", c.Modes, fanout.Modes())
+	return s.err()
 }
 
 // Run measures and prints the report.
@@ -79,26 +58,14 @@ type benchIdleCmd struct {
 }
 
 func (c benchIdleCmd) validate() error {
-	var wrong error
-	add := func(err error) { wrong = errors.Join(wrong, err) }
-	if c.DatabaseURL != "" {
-		add(checkURL("database-url", c.DatabaseURL))
-	}
+	var s settings
+	s.url("database-url", c.DatabaseURL)
 	for _, n := range c.Subscribers {
-		if n < 1 {
-			add(fmt.Errorf("--subscribers must be at least 1, not %d", n))
-		}
+		atLeast(&s, "subscribers", n, 1)
 	}
-	if c.Tenants < 1 {
-		add(fmt.Errorf("--tenants must be at least 1, not %d", c.Tenants))
-	}
-	if c.Duration < time.Second {
-		add(fmt.Errorf("--duration must be at least 1s, not %v", c.Duration))
-	}
-	if wrong != nil {
-		return usageError{wrong}
-	}
-	return nil
+	atLeast(&s, "tenants", c.Tenants, 1)
+	atLeast(&s, "duration", c.Duration, time.Second)
+	return s.err()
 }
 
 // Run measures and prints the report.

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -21,27 +19,15 @@ type benchLatencyCmd struct {
 }
 
 func (c benchLatencyCmd) validate() error {
-	var wrong error
-	add := func(err error) { wrong = errors.Join(wrong, err) }
-	if c.DatabaseURL != "" {
-		add(checkURL("database-url", c.DatabaseURL))
-	}
+	var s settings
+	s.url("database-url", c.DatabaseURL)
 	if len(c.Rates) == 0 || slices.Min(c.Rates) < 0 {
-		add(fmt.Errorf("--rates must be numbers of 0 and more, not %v", c.Rates))
+		s.addf("--rates must be numbers of 0 and more, not %v", c.Rates)
 	}
-	if c.Duration < 100*time.Millisecond {
-		add(fmt.Errorf("--duration must be at least 100ms, not %v", c.Duration))
-	}
-	if c.Probes < 1 {
-		add(fmt.Errorf("--probes must be at least 1, not %d", c.Probes))
-	}
-	if c.Tenants < 1 {
-		add(fmt.Errorf("--tenants must be at least 1, not %d", c.Tenants))
-	}
-	if wrong != nil {
-		return usageError{wrong}
-	}
-	return nil
+	atLeast(&s, "duration", c.Duration, 100*time.Millisecond)
+	atLeast(&s, "probes", c.Probes, 1)
+	atLeast(&s, "tenants", c.Tenants, 1)
+	return s.err()
 }
 
 // Run measures and prints the report.

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -22,29 +20,16 @@ type benchReplicasCmd struct {
 }
 
 func (c benchReplicasCmd) validate() error {
-	var wrong error
-	add := func(err error) { wrong = errors.Join(wrong, err) }
+	var s settings
 	if len(c.Gateways) == 0 || !slices.IsSorted(c.Gateways) || c.Gateways[0] < 1 {
-		add(fmt.Errorf("--gateways must be numbers from 1 on in ascending order, not %v", c.Gateways))
+		s.addf("--gateways must be numbers from 1 on in ascending order, not %v", c.Gateways)
 	}
-	for flag, n := range map[string]int{"tenants": c.Tenants, "quiet": c.Quiet} {
-		if n < 1 {
-			add(fmt.Errorf("--%s must be at least 1, not %d", flag, n))
-		}
-	}
-	if c.Busy < 0 {
-		add(fmt.Errorf("--busy can't be negative: %d", c.Busy))
-	}
-	if c.Duration < time.Second {
-		add(fmt.Errorf("--duration must be at least 1s, not %v", c.Duration))
-	}
-	if c.Settle < 0 {
-		add(fmt.Errorf("--settle can't be negative: %v", c.Settle))
-	}
-	if wrong != nil {
-		return usageError{wrong}
-	}
-	return nil
+	atLeast(&s, "tenants", c.Tenants, 1)
+	atLeast(&s, "quiet", c.Quiet, 1)
+	atLeast(&s, "busy", c.Busy, 0)
+	atLeast(&s, "duration", c.Duration, time.Second)
+	atLeast(&s, "settle", c.Settle, 0)
+	return s.err()
 }
 
 // Run measures and prints the report.

@@ -2,10 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
@@ -27,36 +23,17 @@ type benchSoakCmd struct {
 }
 
 func (c benchSoakCmd) validate() error {
-	var wrong error
-	add := func(err error) { wrong = errors.Join(wrong, err) }
-	if c.DatabaseURL != "" {
-		add(checkURL("database-url", c.DatabaseURL))
-	}
-	for _, n := range []struct {
-		flag  string
-		value int
-	}{{"gateways", c.Gateways}, {"subscribers", c.Subscribers}, {"tenants", c.Tenants}, {"rate", c.Rate}} {
-		if n.value < 1 {
-			add(fmt.Errorf("--%s must be at least 1, not %d", n.flag, n.value))
-		}
-	}
-	if c.Duration < time.Second {
-		add(fmt.Errorf("--duration must be at least 1s, not %v", c.Duration))
-	}
-	for flag, d := range map[string]time.Duration{"fault-every": c.FaultEvery, "hop-every": c.HopEvery} {
-		if d < 0 {
-			add(fmt.Errorf("--%s can't be negative: %v", flag, d))
-		}
-	}
-	for _, name := range c.Faults {
-		if !slices.Contains(soak.Kinds(), name) {
-			add(fmt.Errorf("--faults: there is no %q; there are %s", name, strings.Join(soak.Kinds(), ", ")))
-		}
-	}
-	if wrong != nil {
-		return usageError{wrong}
-	}
-	return nil
+	var s settings
+	s.url("database-url", c.DatabaseURL)
+	atLeast(&s, "gateways", c.Gateways, 1)
+	atLeast(&s, "subscribers", c.Subscribers, 1)
+	atLeast(&s, "tenants", c.Tenants, 1)
+	atLeast(&s, "rate", c.Rate, 1)
+	atLeast(&s, "duration", c.Duration, time.Second)
+	atLeast(&s, "fault-every", c.FaultEvery, 0)
+	atLeast(&s, "hop-every", c.HopEvery, 0)
+	s.names("faults", c.Faults, soak.Kinds())
+	return s.err()
 }
 
 // Run soaks and prints the report.

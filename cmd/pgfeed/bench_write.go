@@ -2,10 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
@@ -24,31 +20,17 @@ type benchWriteCmd struct {
 }
 
 func (c benchWriteCmd) validate() error {
-	var wrong error
-	add := func(err error) { wrong = errors.Join(wrong, err) }
-	if c.DatabaseURL != "" {
-		add(checkURL("database-url", c.DatabaseURL))
+	var s settings
+	s.url("database-url", c.DatabaseURL)
+	for _, n := range c.Writers {
+		atLeast(&s, "writers", n, 1)
 	}
-	for _, n := range []struct {
-		flag  string
-		value int
-	}{{"writers", slices.Min(append(slices.Clone(c.Writers), 1))}, {"rounds", c.Rounds}, {"gateways", c.Gateways}, {"tenants", c.Tenants}} {
-		if n.value < 1 {
-			add(fmt.Errorf("--%s must be at least 1, not %d", n.flag, n.value))
-		}
-	}
-	if c.Duration < 100*time.Millisecond {
-		add(fmt.Errorf("--duration must be at least 100ms, not %v", c.Duration))
-	}
-	for _, mode := range c.Modes {
-		if !slices.Contains(writes.Modes(), mode) {
-			add(fmt.Errorf("--modes: there is no %q; there are %s", mode, strings.Join(writes.Modes(), ", ")))
-		}
-	}
-	if wrong != nil {
-		return usageError{wrong}
-	}
-	return nil
+	atLeast(&s, "rounds", c.Rounds, 1)
+	atLeast(&s, "gateways", c.Gateways, 1)
+	atLeast(&s, "tenants", c.Tenants, 1)
+	atLeast(&s, "duration", c.Duration, 100*time.Millisecond)
+	s.names("modes", c.Modes, writes.Modes())
+	return s.err()
 }
 
 // Run measures and prints the report.

@@ -32,24 +32,16 @@ type demoCmd struct {
 
 // validate gives all that is wrong with the settings, at once.
 func (c demoCmd) validate() error {
-	var wrong error
-	add := func(err error) { wrong = errors.Join(wrong, err) }
+	var s settings
 	if c.Pace <= 0 {
-		add(fmt.Errorf("--pace must be more than zero, not %v", c.Pace))
+		s.addf("--pace must be more than zero, not %v", c.Pace)
 	}
-	if c.DrainWindow < 0 {
-		add(fmt.Errorf("--drain-window can't be negative: %v", c.DrainWindow))
+	atLeast(&s, "drain-window", c.DrainWindow, 0)
+	s.url("database-url", c.DatabaseURL)
+	if c.DatabaseURL != "" && c.DataDir != "" {
+		s.addf("--data-dir: only for a database of the demo's own, without --database-url")
 	}
-	if c.DatabaseURL != "" {
-		add(checkURL("database-url", c.DatabaseURL))
-		if c.DataDir != "" {
-			add(errors.New("--data-dir: only for a database of the demo's own, without --database-url"))
-		}
-	}
-	if wrong != nil {
-		return usageError{wrong}
-	}
-	return nil
+	return s.err()
 }
 
 // database gives the URL of a migrated database, and what stops it again.

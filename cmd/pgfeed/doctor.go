@@ -28,26 +28,18 @@ type doctorCmd struct {
 var errUnwell = errors.New("something doesn't work as it is: see FAIL above")
 
 func (c doctorCmd) validate() error {
-	var wrong error
-	add := func(err error) { wrong = errors.Join(wrong, err) }
-	add(checkURL("database-url", c.DatabaseURL))
-	if c.NotifyDatabaseURL != "" {
-		add(checkURL("notify-database-url", c.NotifyDatabaseURL))
-	}
-	add(c.sessionSourceFlags.validate())
+	var s settings
+	s.add(checkURL("database-url", c.DatabaseURL))
+	s.url("notify-database-url", c.NotifyDatabaseURL)
+	s.add(c.sessionSourceFlags.validate())
 	if c.LongTransaction <= 0 {
-		add(fmt.Errorf("--long-transaction must be more than zero, not %v", c.LongTransaction))
+		s.addf("--long-transaction must be more than zero, not %v", c.LongTransaction)
 	}
 	if c.QueueUsage <= 0 || c.QueueUsage > 1 {
-		add(fmt.Errorf("--queue-usage is more than 0 and at most 1, not %v", c.QueueUsage))
+		s.addf("--queue-usage is more than 0 and at most 1, not %v", c.QueueUsage)
 	}
-	if c.Timeout < 100*time.Millisecond {
-		add(fmt.Errorf("--timeout must be at least 100ms, not %v", c.Timeout))
-	}
-	if wrong != nil {
-		return usageError{wrong}
-	}
-	return nil
+	atLeast(&s, "timeout", c.Timeout, 100*time.Millisecond)
+	return s.err()
 }
 
 // Run examines the database and prints what it finds.

@@ -34,44 +34,32 @@ type limitFlags struct {
 
 // validate names all that is wrong.
 func (f limitFlags) validate() error {
-	var wrong error
-	add := func(format string, args ...any) { wrong = errors.Join(wrong, fmt.Errorf(format, args...)) }
-	for _, n := range []struct {
-		flag  string
-		value float64
-	}{
-		{"max-streams", float64(f.MaxStreams)}, {"max-streams-per-user", float64(f.MaxStreamsPerUser)},
-		{"max-streams-per-tenant", float64(f.MaxStreamsPerTenant)}, {"max-streams-per-address", float64(f.MaxStreamsPerAddress)},
-		{"max-connections", float64(f.MaxConnections)}, {"max-connects", f.MaxConnects}, {"max-connects-per-address", f.MaxConnectsPerAddress},
+	var s settings
+	for flag, n := range map[string]int{
+		"max-streams": f.MaxStreams, "max-streams-per-user": f.MaxStreamsPerUser, "max-streams-per-tenant": f.MaxStreamsPerTenant,
+		"max-streams-per-address": f.MaxStreamsPerAddress, "max-connections": f.MaxConnections,
 	} {
-		if n.value < 0 {
-			add("--%s can't be negative: %v", n.flag, n.value)
-		}
+		atLeast(&s, flag, n, 0)
 	}
-	for _, n := range []struct {
-		flag         string
-		value, least int
-	}{
-		// A cursor has up to 2 kB, and travels in a header or in the URL.
-		{"max-header-bytes", f.MaxHeaderBytes, 8 << 10}, {"max-url-bytes", f.MaxURLBytes, 3 << 10}, {"max-body-bytes", f.MaxBodyBytes, 1 << 10},
-		{"max-replays", f.MaxReplays, 1}, {"max-pending-bytes", f.MaxPendingBytes, 16 << 10}, {"max-buffered-bytes", f.MaxBufferedBytes, 1 << 20},
-	} {
-		if n.value < n.least {
-			add("--%s must be at least %d, not %d", n.flag, n.least, n.value)
-		}
-	}
-	if f.HeaderTimeout < time.Second {
-		add("--header-timeout must be at least 1s, not %v", f.HeaderTimeout)
-	}
+	atLeast(&s, "max-connects", f.MaxConnects, 0)
+	atLeast(&s, "max-connects-per-address", f.MaxConnectsPerAddress, 0)
+	// A cursor has up to 2 kB, and travels in a header or in the URL.
+	atLeast(&s, "max-header-bytes", f.MaxHeaderBytes, 8<<10)
+	atLeast(&s, "max-url-bytes", f.MaxURLBytes, 3<<10)
+	atLeast(&s, "max-body-bytes", f.MaxBodyBytes, 1<<10)
+	atLeast(&s, "max-replays", f.MaxReplays, 1)
+	atLeast(&s, "max-pending-bytes", f.MaxPendingBytes, 16<<10)
+	atLeast(&s, "max-buffered-bytes", f.MaxBufferedBytes, 1<<20)
+	atLeast(&s, "header-timeout", f.HeaderTimeout, time.Second)
 	if _, err := f.proxies(); err != nil {
-		add("--trusted-proxies: %w", err)
+		s.addf("--trusted-proxies: %w", err)
 	}
 	for _, origin := range f.CORSOrigin {
 		if err := httpapi.CheckOrigin(origin); err != nil {
-			add("--cors-origin: %w", err)
+			s.addf("--cors-origin: %w", err)
 		}
 	}
-	return wrong
+	return s.wrong
 }
 
 // proxies reads networks and single addresses.

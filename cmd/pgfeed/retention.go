@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,14 +17,12 @@ type retentionFlags struct {
 }
 
 func (f retentionFlags) validate() error {
-	var wrong error
-	if f.Retention < time.Minute {
-		wrong = errors.Join(wrong, fmt.Errorf("--retention must be at least 1m, not %v", f.Retention))
-	}
+	var s settings
+	atLeast(&s, "retention", f.Retention, time.Minute)
 	if f.RetentionSize < 1<<20 {
-		wrong = errors.Join(wrong, fmt.Errorf("--retention-size must be at least 1MiB, not %d bytes", f.RetentionSize))
+		s.addf("--retention-size must be at least 1MiB, not %d bytes", f.RetentionSize)
 	}
-	return wrong
+	return s.wrong
 }
 
 func (f retentionFlags) retention() store.Retention {

@@ -3,8 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -35,48 +33,28 @@ type serveCmd struct {
 
 // validate gives all that is wrong with the settings, at once.
 func (c serveCmd) validate() error {
-	var wrong error
-	add := func(err error) { wrong = errors.Join(wrong, err) }
-	add(checkURL("database-url", c.DatabaseURL))
-	if c.NotifyDatabaseURL != "" {
-		add(checkURL("notify-database-url", c.NotifyDatabaseURL))
-	}
+	var s settings
+	s.add(checkURL("database-url", c.DatabaseURL))
+	s.url("notify-database-url", c.NotifyDatabaseURL)
 	for flag, addr := range map[string]string{"http-addr": c.HTTPAddr, "admin-addr": c.AdminAddr} {
 		if addr == "" && flag == "admin-addr" {
 			continue
 		}
 		if _, _, err := net.SplitHostPort(addr); err != nil {
-			add(fmt.Errorf("--%s: %w; write host:port, or :port for all addresses", flag, err))
+			s.addf("--%s: %w; write host:port, or :port for all addresses", flag, err)
 		}
 	}
-	if c.Heartbeat < time.Second {
-		add(fmt.Errorf("--heartbeat must be at least 1s, not %v", c.Heartbeat))
-	}
-	if c.KeepAlive < time.Second {
-		add(fmt.Errorf("--keep-alive must be at least 1s, not %v", c.KeepAlive))
-	}
-	if c.ProbeTimeout < 100*time.Millisecond {
-		add(fmt.Errorf("--probe-timeout must be at least 100ms, not %v", c.ProbeTimeout))
-	}
-	if c.MaxReplay < 1 {
-		add(fmt.Errorf("--max-replay must be at least 1, not %d", c.MaxReplay))
-	}
-	if c.DrainWindow < 0 {
-		add(fmt.Errorf("--drain-window can't be negative: %v", c.DrainWindow))
-	}
-	if c.MaxChannels < 0 {
-		add(fmt.Errorf("--max-channels can't be negative: %d", c.MaxChannels))
-	}
-	if c.BusyRate < 0 {
-		add(fmt.Errorf("--busy-rate can't be negative: %d", c.BusyRate))
-	}
-	add(c.retentionFlags.validate())
-	add(c.Auth.validate())
-	add(c.Limits.validate())
-	if wrong != nil {
-		return usageError{wrong}
-	}
-	return nil
+	atLeast(&s, "heartbeat", c.Heartbeat, time.Second)
+	atLeast(&s, "keep-alive", c.KeepAlive, time.Second)
+	atLeast(&s, "probe-timeout", c.ProbeTimeout, 100*time.Millisecond)
+	atLeast(&s, "max-replay", c.MaxReplay, 1)
+	atLeast(&s, "drain-window", c.DrainWindow, 0)
+	atLeast(&s, "max-channels", c.MaxChannels, 0)
+	atLeast(&s, "busy-rate", c.BusyRate, 0)
+	s.add(c.retentionFlags.validate())
+	s.add(c.Auth.validate())
+	s.add(c.Limits.validate())
+	return s.err()
 }
 
 // Run serves until it is told to stop.

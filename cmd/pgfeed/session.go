@@ -29,18 +29,18 @@ type sessionCreateCmd struct {
 
 // Run makes a session.
 func (c sessionCreateCmd) Run(ctx context.Context, io streams) error {
-	var wrong error
+	var s settings
 	if c.Tenant == "" {
-		wrong = errors.Join(wrong, errors.New("--tenant is empty"))
+		s.addf("--tenant is empty")
 	}
 	if c.User == "" {
-		wrong = errors.Join(wrong, errors.New("--user is empty"))
+		s.addf("--user is empty")
 	}
 	if c.TTL <= 0 {
-		wrong = errors.Join(wrong, fmt.Errorf("--ttl must be more than zero, not %v", c.TTL))
+		s.addf("--ttl must be more than zero, not %v", c.TTL)
 	}
-	if wrong != nil {
-		return usageError{wrong}
+	if err := s.err(); err != nil {
+		return err
 	}
 	pool, err := c.migratedPool(ctx)
 	if err != nil {
@@ -116,12 +116,13 @@ type sessionWatchCmd struct {
 
 // Run adds the triggers. It works as the owner of the tables.
 func (c sessionWatchCmd) Run(ctx context.Context, io streams) error {
-	wrong := c.validate()
+	var s settings
+	s.add(c.validate())
 	if c.SessionPreset == presetNone || c.SessionPreset == presetQuery {
-		wrong = errors.Join(wrong, errors.New("--session-preset: for tables of your own call pgfeed.watch_sessions in SQL, once for each"))
+		s.addf("--session-preset: for tables of your own call pgfeed.watch_sessions in SQL, once for each")
 	}
-	if wrong != nil {
-		return usageError{wrong}
+	if err := s.err(); err != nil {
+		return err
 	}
 	pool, err := c.migratedPool(ctx)
 	if err != nil {

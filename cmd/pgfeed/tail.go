@@ -26,15 +26,21 @@ type tailCmd struct {
 
 var errEnough = errors.New("enough events")
 
-// Run prints events until it is told to stop. Each line is an event's envelope with the cursor to go on from.
-func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
-	if c.Count < 0 {
-		return usageError{fmt.Errorf("--count can't be negative: %d", c.Count)}
-	}
+func (c tailCmd) validate() error {
+	var s settings
+	atLeast(&s, "count", c.Count, 0)
 	if c.Cursor != "" {
 		if _, err := gateway.ParseCursor(c.Cursor); err != nil {
-			return usageError{fmt.Errorf("--cursor: %w; take it from a line that tail printed, or leave it out to start from now", err)}
+			s.addf("--cursor: %w; take it from a line that tail printed, or leave it out to start from now", err)
 		}
+	}
+	return s.err()
+}
+
+// Run prints events until it is told to stop. Each line is an event's envelope with the cursor to go on from.
+func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
+	if err := c.validate(); err != nil {
+		return err
 	}
 	pool, err := c.migratedPool(ctx)
 	if err != nil {

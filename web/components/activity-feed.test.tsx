@@ -86,6 +86,15 @@ describe('ActivityFeed', () => {
     expect(screen.getByText('No activity yet')).toBeTruthy();
   });
 
+  it('says one thing to who is signed out', async () => {
+    world.render(<ActivityFeed />);
+    await world.answer('/api/activity', { title: 'x', detail: 'No session.' }, 401);
+    await world.answer('/api/activity/stream', { title: 'x', detail: 'No session.' }, 401);
+    await world.step();
+    expect(screen.getByText('Your session has ended. Sign in again to go on.')).toBeTruthy();
+    expect(screen.queryByText('The activities could not be loaded.')).toBeNull();
+  });
+
   it('says what went wrong, and loads again by hand', async () => {
     world.render(<ActivityFeed />);
     await world.answer('/api/activity', { title: 'x', detail: 'The database is away.' }, 503);

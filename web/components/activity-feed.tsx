@@ -7,6 +7,7 @@ import { Older } from './older.js';
 import { Empty, Failed, Skeleton } from './placeholders.js';
 import { usePgfeed } from './provider.js';
 import { useActivityFeed } from './use-activity-feed.js';
+import { useSettledStatus } from './use-connection-status.js';
 import { useInView } from './use-in-view.js';
 
 /**
@@ -27,6 +28,8 @@ export function ActivityFeed({
   const texts = messages.feed;
   const feed = useActivityFeed();
   const { items, state, older, waiting, setHeld, markSeen } = feed;
+  // Which the notice says, and trying again would be of no use.
+  const signedOut = useSettledStatus().state === 'unauthorized';
   const feedRef = useRef<HTMLDivElement>(null);
 
   const [away, setAway] = useState(false);
@@ -67,7 +70,7 @@ export function ActivityFeed({
           </button>
         )}
       </div>
-      {state.kind === 'failed' && (
+      {state.kind === 'failed' && !signedOut && (
         <Failed title={texts.failed} message={state.message} onRetry={feed.reload} />
       )}
       <span className="pgfeed-hidden" role="status">

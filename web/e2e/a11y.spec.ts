@@ -152,6 +152,8 @@ test('polling, offline, signed out', async ({ page, world }) => {
   await left.root.getByRole('button', { name: 'Log out' }).click();
   await left.useToken('not-a-token');
   await expect(left.status).toHaveText('Signed out');
+  await expect(left.root.getByText('Your session has ended.')).toBeVisible();
+  await expect(left.root.getByText('The activities could not be loaded.')).toBeHidden();
   await look(page, 'signed-out');
 });
 

@@ -28,7 +28,7 @@ func FuzzCursorsAreReadBackAsTheyWereWritten(f *testing.F) {
 
 var sample = gateway.Cursor{
 	Epoch:    -5,
-	Snapshot: gateway.Snapshot{Boot: 1_795_501_682_878_043, Xmax: 1 << 40, Xip: []uint64{7, 8, 1<<40 - 1}},
+	Snapshot: gateway.Snapshot{Boot: 1_795_501_682_878_043, Xmax: 1 << 40, Xip: []uint64{7, 8, 1<<40 - 1}, Floor: 5_000_000_000},
 	Ahead:    []int64{3, 900},
 	Replay:   &gateway.Progress{To: gateway.Snapshot{Boot: 1_795_501_682_878_044, Xmax: 1<<40 + 2}, Through: 77},
 }

@@ -100,6 +100,7 @@ func FuzzWhereAClientGoesOnFrom(f *testing.F) {
 	f.Add("", now.Cursor().String())
 	f.Add(gateway.Cursor{Epoch: 7, Snapshot: gateway.Snapshot{Boot: 5, Xmax: 41}, Ahead: []int64{1}}.String(), "nonsense")
 	f.Add("", gateway.Cursor{Epoch: 8}.String())
+	f.Add("", gateway.Cursor{Epoch: 7, Snapshot: gateway.Snapshot{Boot: 5, Xmax: 41, Floor: 9}}.String())
 	f.Add("\nevent: x", "%00")
 	f.Add("null", "Ag")
 	f.Fuzz(func(t *testing.T, lastEventID, cursor string) {

@@ -3,13 +3,14 @@ package gateway
 import "sync"
 
 // Floors finds the Floor of snapshots, for a Log, from what each of its statements tells beside the snapshot: the last sequence number
-// that was drawn, and the next xid to be given out. A transaction that has no xid yet when the first is read draws greater ones. But a
-// snapshot's Xmax is one past the newest transaction that has ended, and those above may have drawn theirs already: so a
-// number is the floor of a snapshot alone whose Xmax has come to an xid that was still to be given out later than it was read.
+// that was drawn, and the next xid to be given out. An event's xid is given out before its number is drawn. So if n was the last number when
+// xid x was still to be given out, events of x and of all later transactions have greater ones: n is a floor for every snapshot whose
+// Xmax is x or more. The number that comes with a snapshot isn't its floor: Xmax is one past the newest transaction that has
+// ended, and those above may have drawn numbers already.
 type Floors struct {
 	mu      sync.Mutex
 	of      history
-	written int64 // by the latest answer
+	written int64 // last number drawn, by the latest answer
 	proven  floor // of the latest snapshot
 	pending floor // what will be, once a snapshot has come so far
 }

@@ -122,7 +122,7 @@ func (d *modelDatabase) crash() {
 	d.boot++
 }
 
-// modelLog looks at once and answers after other things have happened.
+// modelLog looks after some things have happened, and answers after others.
 type modelLog struct {
 	m      *model
 	floors Floors

@@ -24,10 +24,12 @@ create table pgfeed.state (
 -- nothing is done to a table that writers write to, and nothing makes them wait. 00003_retention.sql turns the ring. The slots inherit from
 -- this one, which is for readers and stays empty: partitions would check with every INSERT that a row is in the right one. What a trigger
 -- needn't say is a default, since INSERT ... SELECT with a volatile function in it has a node more in its plan.
+--
+-- The floors of cursors (gateway.Floors) rely on two things: a row's number is drawn after its xid, and no session keeps numbers in store (CACHE).
 create sequence pgfeed.events_seq;
 create table pgfeed.events (
     xid       xid8 not null default pg_current_xact_id(),
-    seq       bigint not null default nextval('pgfeed.events_seq'), -- later than xid: see the floor of gateway.Snapshot
+    seq       bigint not null default nextval('pgfeed.events_seq'),
     boot      timestamptz not null default pg_postmaster_start_time(),
     at        timestamptz not null default clock_timestamp(),
     tenant    text collate "C" not null, -- nobody sorts by it, and other collations are slow to compare
@@ -39,18 +41,19 @@ create table pgfeed.events (
 -- +goose StatementBegin
 do $$
 declare
-    log text := 'events';
+    log text;
 begin
-    for n in 0..8 loop
+    for n in 0..7 loop
+        -- Rows don't change, and leave by TRUNCATE: there is nothing to vacuum, and the queries below don't rely on statistics.
+        execute format('create table pgfeed.events_%s () inherits (pgfeed.events) with (autovacuum_enabled = false)', n);
+    end loop;
+    -- The one that stays empty as well: a scan of it would count as the dearest part of every plan, and hide what the others cost.
+    for log in select 'events' union all select 'events_' || n from generate_series(0, 7) n loop
         -- Reading since a cursor: the xids that were still open, and those given out after it. With seq, rows of one transaction
         -- come to stand at the right end as well, instead of being sorted in among their equals.
         execute format('create index on pgfeed.%I (xid, seq)', log);
         -- A tenant's events, newest first for the list, and those that a client has missed.
         execute format('create index on pgfeed.%I (tenant, seq)', log);
-        exit when n = 8;
-        -- Rows don't change, and leave by TRUNCATE: there is nothing to vacuum, and the queries below don't rely on statistics.
-        log := 'events_' || n;
-        execute format('create table pgfeed.%I () inherits (pgfeed.events) with (autovacuum_enabled = false)', log);
     end loop;
 end
 $$;
@@ -165,7 +168,7 @@ $$;
 -- +goose StatementEnd
 
 -- The events that a gateway's own position can't see, of these tenants or, null, of all: those of transactions that were open then, of those
--- that have been given an xid since, and of a later server start. It is a function, as are the next two, for the sake of its settings: without
+-- that have been given an xid since, and of a later server start. It is a function, as are pgfeed.replay and pgfeed.newest, for the sake of its settings: without
 -- them Postgres, which can't know that "later than the position" is little, takes to parallel scans of the whole. It sees what the
 -- statement sees that calls it, but takes its locks later than that: a slot may have been emptied in between, whose rows it can't see any
 -- more though its snapshot could. So in the end, when nobody can empty one, it makes sure that nobody has: an error of class 40001
@@ -204,7 +207,7 @@ end
 $$;
 -- +goose StatementEnd
 
--- Whether a user may see an event of his tenant. Postgres writes this into the query, and the next one too.
+-- Whether a user may see an event of his tenant. Postgres inlines it, and the next.
 create function pgfeed.may_read(event text, recipient text, topics text[], for_user text, operator boolean) returns boolean
 language sql immutable return split_part(event, ':', 1) = any (topics) and (recipient is null or recipient = for_user or operator);
 
@@ -218,8 +221,8 @@ language sql stable return seq <> all (ahead)
          or pgfeed.within(xid, reached_gaps_first, reached_gaps_last));
 
 -- The events that a client's cursor lacks, as far as its user may see them: those of transactions that were open at the cursor, by name or,
--- where they were many, by ranges; and those of the tenant above the cursor's floor that came later. What other tenants wrote meanwhile
--- is not looked at. Gives the first so many of either kind, and no more of them are read.
+-- where they were many, by ranges; and those of the tenant above the cursor's floor that came later. Of the former all tenants' are looked
+-- at, of the latter the tenant's alone. Gives the first so many of either kind.
 -- +goose StatementBegin
 create function pgfeed.replay(
     open xid8[], gaps_first xid8[], gaps_last xid8[], next xid8, at_boot timestamptz, floor bigint, ahead bigint[],
@@ -233,13 +236,13 @@ begin
     if cardinality(open) + cardinality(gaps_first) > 0 then
         return query
             select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from (
-                select * from pgfeed.events o where o.xid = any (open)
+                select * from pgfeed.events o where o.xid = any (open) and o.seq > after
                 union all
                 select * from pgfeed.events m
-                 where m.xid >= gaps_first[1] and m.xid <= gaps_last[cardinality(gaps_last)] and pgfeed.within(m.xid, gaps_first, gaps_last)
+                 where m.seq > after and m.xid >= gaps_first[1] and m.xid <= gaps_last[cardinality(gaps_last)] and pgfeed.within(m.xid, gaps_first, gaps_last)
                 offset 0 -- or Postgres might go through all that the tenant has
             ) e
-            where e.tenant = for_tenant and e.seq > after
+            where e.tenant = for_tenant
               and pgfeed.may_read(e.event, e.recipient, topics, for_user, operator)
               and pgfeed.unsent(e.seq, e.xid, e.boot, ahead, reached, reached_gaps_first, reached_gaps_last, reached_boot, through)
             order by e.seq limit most;

@@ -37,7 +37,7 @@ func TestReadingSinceACursorOfRanges(t *testing.T) {
 		"the position":      {gateway.Cursor{Epoch: now.Epoch, Snapshot: coarse}, []int{1, 4, 5, 6}},
 		"one sent ahead":    {gateway.Cursor{Epoch: now.Epoch, Snapshot: coarse, Ahead: []int64{all[5].Seq}}, []int{1, 4, 6}},
 		"the replay's end":  {gateway.Cursor{Epoch: now.Epoch, Snapshot: start.Snapshot, Replay: &gateway.Progress{To: coarse, Through: all[5].Seq}}, []int{1, 4, 5, 6, 7, 8}},
-		"an earlier start":  {gateway.Cursor{Epoch: now.Epoch, Snapshot: gateway.Snapshot{Boot: coarse.Boot - 1, Xmax: xid(3), Gaps: coarse.Gaps}}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8}},
+		"an earlier start":  {gateway.Cursor{Epoch: now.Epoch, Snapshot: gateway.Snapshot{Boot: coarse.Boot - 1, Xmax: xid(3), Gaps: coarse.Gaps, Floor: all[8].Seq}}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8}},
 		"a start afterward": {gateway.Cursor{Epoch: now.Epoch, Snapshot: gateway.Snapshot{Boot: coarse.Boot + 1, Xmax: xid(3), Gaps: coarse.Gaps}}, []int{1, 4, 5, 6}},
 	} {
 		events, _ := read(t, log, gateway.Query{Since: c.since, Reader: &gateway.Reader{Tenant: "acme", Topics: []string{"activity"}}})

@@ -224,6 +224,22 @@ func TestPartitionedTablesPublishWhicheverWayTheyAreInsertedInto(t *testing.T) {
 	}
 }
 
+// What the floors of cursors rely on.
+func TestEventsDrawTheirNumbersOneByOneAndAfterTheirXids(t *testing.T) {
+	pool, _ := migrated(t)
+	var cache int
+	var columns string
+	if err := pool.QueryRow(t.Context(), `
+select (select seqcache from pg_sequence where seqrelid = 'pgfeed.events_seq'::regclass),
+       (select string_agg(attname, ' ' order by attnum) from pg_attribute where attrelid = 'pgfeed.events_0'::regclass and attname in ('xid', 'seq'))`).
+		Scan(&cache, &columns); err != nil {
+		t.Fatal(err)
+	}
+	if cache != 1 || columns != "xid seq" {
+		t.Errorf("numbers in store: %d; columns, which are filled in order: %s", cache, columns)
+	}
+}
+
 func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
 	pool, _ := migrated(t)
 	before := position(t, store.NewLog(pool))

@@ -35,12 +35,11 @@ type limitFlags struct {
 // validate names all that is wrong.
 func (f limitFlags) validate() error {
 	var s settings
-	for flag, n := range map[string]int{
-		"max-streams": f.MaxStreams, "max-streams-per-user": f.MaxStreamsPerUser, "max-streams-per-tenant": f.MaxStreamsPerTenant,
-		"max-streams-per-address": f.MaxStreamsPerAddress, "max-connections": f.MaxConnections,
-	} {
-		atLeast(&s, flag, n, 0)
-	}
+	atLeast(&s, "max-streams", f.MaxStreams, 0)
+	atLeast(&s, "max-streams-per-user", f.MaxStreamsPerUser, 0)
+	atLeast(&s, "max-streams-per-tenant", f.MaxStreamsPerTenant, 0)
+	atLeast(&s, "max-streams-per-address", f.MaxStreamsPerAddress, 0)
+	atLeast(&s, "max-connections", f.MaxConnections, 0)
 	atLeast(&s, "max-connects", f.MaxConnects, 0)
 	atLeast(&s, "max-connects-per-address", f.MaxConnectsPerAddress, 0)
 	// A cursor has up to 2 kB, and travels in a header or in the URL.

@@ -356,7 +356,9 @@ func TestTablesThatDontPublishAreNamed(t *testing.T) {
 		`alter table "activityLogs" disable trigger pgfeed_insert`,
 		`drop trigger pgfeed_insert on notifications`,
 		`create table invoices (org text not null)`, `select pgfeed.attach('invoices', 'activity', 'org')`, `alter table invoices alter org drop not null`,
-		`create table offers (org text)`, `select pgfeed.attach('offers', 'activity', 'org')`)
+		`create table offers (org text)`, `select pgfeed.attach('offers', 'activity', 'org')`,
+		`create table visits (org text not null, day date) partition by range (day)`, `create table visits_old partition of visits for values from ('1970-01-01') to ('2020-01-01')`,
+		`select pgfeed.attach('visits', 'activity', 'org')`, `select pgfeed.attach('visits_old', 'activity', 'org')`, `select pgfeed.detach('visits')`)
 	findings := examine(t, Options{DatabaseURL: url})
 	expect(t, findings, "tables", Fail, "orders", `"org"`, "Attach it again")
 	expect(t, findings, "tables", Fail, `"activityLogs"`, "disabled", `alter table "activityLogs" enable trigger pgfeed_insert`)
@@ -367,7 +369,8 @@ func TestTablesThatDontPublishAreNamed(t *testing.T) {
 			t.Errorf("nothing is wrong there: %+v", f)
 		}
 	}
-	exec(t, conn, `select pgfeed.detach('invoices')`, `select pgfeed.detach('offers')`, `select pgfeed.detach('orders')`, `select pgfeed.detach('"activityLogs"')`, `select pgfeed.detach('notifications')`)
+	expect(t, findings, "tables", Fail, "visits_old is a partition of visits", "pgfeed attach visits")
+	exec(t, conn, `select pgfeed.detach('visits_old')`, `select pgfeed.detach('invoices')`, `select pgfeed.detach('offers')`, `select pgfeed.detach('orders')`, `select pgfeed.detach('"activityLogs"')`, `select pgfeed.detach('notifications')`)
 	expect(t, examine(t, Options{DatabaseURL: url}), "tables", Warn, "no table is attached", "pgfeed attach")
 }
 

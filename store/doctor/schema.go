@@ -58,7 +58,7 @@ const grantsSQL = `
 with needs(kind, schema, name, privilege) as (values
     ('schema', 'pgfeed', '', 'usage'),
     ('table', 'pgfeed', 'events', 'select'), ('table', 'pgfeed', 'state', 'select'), ('table', 'pgfeed', 'kept', 'select'),
-    ('table', 'pgfeed', 'busy', 'select'), ('table', 'pgfeed', 'emptied', 'select'),
+    ('table', 'pgfeed', 'busy', 'select'), ('table', 'pgfeed', 'emptied', 'select'), ('table', 'pgfeed', 'events_seq', 'select'),
     ('function', 'pgfeed', 'extend_busy', 'execute'), ('function', 'pgfeed', 'maintain', 'execute'),
     ('table', 'public', 'pgfeed_migrations', 'select'), ('function', 'pgfeed', 'check_epoch', 'execute'),
     ('table', 'public', 'notifications', 'select'), ('table', 'public', 'notifications', 'update')

@@ -16,6 +16,7 @@ type attachment struct {
 	columns  []string // that the trigger reads, and the table has to have: the tenant's first
 	has      []string // the table's columns
 	nullable []string // those of them that may be null
+	root     string   // the table that it is a partition of, where that isn't attached
 	warns    bool     // of a row without a tenant; it needn't where that couldn't be null when the table was attached
 }
 
@@ -25,7 +26,9 @@ func tables(ctx context.Context, p *patient) ([]Finding, error) {
 select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
        array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped),
        array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped and not attnotnull),
-       f.prosrc ~ 'pgfeed\.without_tenant'
+       f.prosrc ~ 'pgfeed\.without_tenant',
+       coalesce((select root::text from pg_partition_root(t.tgrelid) root where root <> t.tgrelid
+            and not exists (select from pg_trigger where tgrelid = root and tgname = 'pgfeed_insert')), '')
   from pg_trigger t join pg_proc f on f.oid = t.tgfoid and f.pronamespace = 'pgfeed'::regnamespace
  where t.tgname in ('pgfeed_insert', 'pgfeed_read')
  order by 1, 2`)
@@ -39,7 +42,7 @@ select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
 	for rows.Next() {
 		var a attachment
 		var args []byte
-		if err := rows.Scan(&a.table, &a.trigger, &a.enabled, &args, &a.has, &a.nullable, &a.warns); err != nil {
+		if err := rows.Scan(&a.table, &a.trigger, &a.enabled, &args, &a.has, &a.nullable, &a.warns, &a.root); err != nil {
 			return nil, err
 		}
 		// The first argument is the topic, the others are columns; each ends with a zero byte.
@@ -84,6 +87,10 @@ func (a attachment) examine() []Finding {
 		return one(Fail, fmt.Sprintf("alter table %s enable trigger %s", a.table, a.trigger),
 			"%s: trigger %s is disabled: nothing is published", a.table, a.trigger)
 	}
+	if a.root != "" {
+		return one(Fail, "Attach it, and its partitions only where they are inserted into by their own names: pgfeed attach "+a.root+" …",
+			"%s is a partition of %s, which isn't attached: what is inserted into that is not published", a.table, a.root)
+	}
 	var gone []string
 	for _, c := range a.columns {
 		if !slices.Contains(a.has, c) {
@@ -94,7 +101,7 @@ func (a attachment) examine() []Finding {
 		return one(Fail, "Attach it again with the columns that it has: pgfeed attach "+a.table+" …",
 			"%s has no column %s any more: nothing is published", a.table, strings.Join(gone, ", "))
 	}
-	if !a.warns && slices.Contains(a.nullable, a.columns[0]) {
+	if a.trigger == "pgfeed_insert" && !a.warns && slices.Contains(a.nullable, a.columns[0]) {
 		return one(Warn, "Attach it again, for a warning at each such INSERT, or have the column not null.",
 			"%s: the tenant's column %q may be null now: such a row would not be published, and nobody be told", a.table, a.columns[0])
 	}

@@ -33,7 +33,6 @@ const (
 
 // outcome is what a round came to.
 type outcome struct {
-	connected time.Duration
 	cpu       time.Duration // of the server, for each delivery
 	perSecond float64       // deliveries
 	p50, p99  time.Duration
@@ -46,11 +45,10 @@ func (m *measuring) round(ctx context.Context, t target, l load) (o outcome, err
 		l.batch, l.window = 1, max(floorWaiting/l.subscribers, 1)
 	}
 	group := func(i int) int { return i % l.tenants }
-	c, took, err := connect(ctx, t.addr, l.subscribers, l.deaf, func(i int) []byte { return t.request(group(i), i/l.tenants) })
+	c, _, err := connect(ctx, t.addr, l.subscribers, l.deaf, func(i int) []byte { return t.request(group(i), i/l.tenants) })
 	if err != nil {
 		return o, err
 	}
-	o.connected = took
 	if !bench.Pause(ctx, 500*time.Millisecond) { // what connecting leaves to be done is done
 		return o, errors.Join(ctx.Err(), c.close())
 	}
@@ -101,7 +99,7 @@ func (m *measuring) publish(ctx context.Context, t target, l load, c *crowd) ([]
 	}
 	sent := make([]tally, l.tenants)
 	var mu sync.Mutex
-	var number, committed atomic.Int64
+	var number atomic.Int64
 	begun := time.Now()
 	one := func() error {
 		texts := make([]string, max(l.batch, 1))
@@ -128,7 +126,6 @@ func (m *measuring) publish(ctx context.Context, t target, l load, c *crowd) ([]
 		if err := t.publish(ctx, tenant, texts); err != nil {
 			return fmt.Errorf("publish: %w", err)
 		}
-		committed.Add(int64(len(texts)))
 		mu.Lock()
 		defer mu.Unlock()
 		for i := range texts {

@@ -149,7 +149,8 @@ func (c Cursor) encode() string {
 	buf = appendAscending(buf, c.Ahead)
 	if c.Replay != nil {
 		buf = appendSnapshot(buf, c.Replay.To)
-		buf = binary.AppendUvarint(buf, uint64(c.Replay.Through)) //nolint:gosec // never negative
+		buf = binary.AppendUvarint(buf, uint64(c.Replay.To.Floor)) //nolint:gosec // never negative
+		buf = binary.AppendUvarint(buf, uint64(c.Replay.Through))  //nolint:gosec // never negative
 	}
 	return base64.RawURLEncoding.EncodeToString(buf)
 }
@@ -173,9 +174,10 @@ func ParseCursor(text string) (Cursor, error) {
 	c.Snapshot.Floor = int64(d.uvarint()) //nolint:gosec // a negative one is refused below
 	c.Ahead = ascending[int64](&d)
 	if len(d.rest) > 0 && !d.bad {
-		c.Replay = &Progress{To: d.snapshot(), Through: int64(d.uvarint())} //nolint:gosec // a negative one is refused below
+		c.Replay = &Progress{To: d.snapshot()}
+		c.Replay.To.Floor, c.Replay.Through = int64(d.uvarint()), int64(d.uvarint()) //nolint:gosec // negative ones are refused below
 	}
-	if d.bad || len(d.rest) > 0 || c.Snapshot.Floor < 0 || c.Replay != nil && c.Replay.Through < 0 || c.String() != text {
+	if d.bad || len(d.rest) > 0 || c.Snapshot.Floor < 0 || c.Replay != nil && min(c.Replay.Through, c.Replay.To.Floor) < 0 || c.String() != text {
 		return Cursor{}, fmt.Errorf("%w: malformed", ErrCursor)
 	}
 	return c, nil
@@ -285,13 +287,13 @@ func ascending[T int64 | uint64](d *decoder) []T {
 
 // Advance is the cursor after event seq of a replay up to snapshot to has been sent, in order of sequence numbers.
 func (c Cursor) Advance(to Snapshot, seq int64) Cursor {
-	if c.Replay != nil && seq < c.Replay.Through {
-		// An earlier replay came further than this one has: what it missed is noted one by one.
+	if c.Replay != nil && seq < c.Replay.Through && len(c.Ahead) < maxAheadInCursor {
+		// An earlier replay came further than this one has: what it missed is noted one by one. Where that is much, it is the
+		// earlier one that is given up: what it had above seq comes again.
 		at, _ := slices.BinarySearch(c.Ahead, seq)
 		c.Ahead = slices.Insert(slices.Clone(c.Ahead), at, seq)
 		return c
 	}
-	to.Floor = 0 // of no use there
 	c.Replay = &Progress{To: to, Through: seq}
 	if len(c.Ahead) > 0 {
 		at, _ := slices.BinarySearch(c.Ahead, seq)

@@ -167,3 +167,45 @@ func TestProgressThroughAReplayForgetsNothing(t *testing.T) {
 		t.Errorf("after 120 of the second replay: %+v", past)
 	}
 }
+
+// Thousands of events commit below where a replay had come, as those of one large transaction: however they are read on, in pages,
+// with cursors that say less than they should, it ends.
+func TestAReplayThatMuchCommitsBehindGetsToItsEnd(t *testing.T) {
+	const events, page = 12_000, 100
+	late := func(seq int64) bool { return seq%2 == 0 }
+	stamp := func(seq int64) gateway.Stamp {
+		if late(seq) {
+			return gateway.Stamp{Boot: 1, XID: 12}
+		}
+		return gateway.Stamp{Boot: 1, XID: 11}
+	}
+	c := gateway.Cursor{Epoch: 1, Snapshot: gateway.Snapshot{Boot: 1, Xmax: 10}}
+	got := map[int64]bool{}
+	to := gateway.Snapshot{Boot: 1, Xmax: 20, Xip: []uint64{12}}
+	for pages := 0; ; pages++ {
+		if pages == 45 { // at 9,000 of the others
+			to = gateway.Snapshot{Boot: 1, Xmax: 30}
+		}
+		n := 0
+		for seq := int64(1); seq <= events && n < page; seq++ {
+			if to.Sees(stamp(seq)) && !c.Has(stamp(seq), seq) {
+				got[seq] = true
+				c = c.Advance(to, seq)
+				n++
+			}
+		}
+		if n == 0 {
+			break
+		}
+		if pages > 2*events/page {
+			t.Fatalf("%d pages, and %d of %d events", pages, len(got), events)
+		}
+		var err error
+		if c, err = gateway.ParseCursor(c.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(got) != events {
+		t.Errorf("%d of %d events", len(got), events)
+	}
+}

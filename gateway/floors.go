@@ -41,7 +41,7 @@ func (f *Floors) Ask() Asked {
 func (f *Floors) Answer(asked Asked, p *Position, next uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if of := (history{p.Epoch, p.Snapshot.Boot}); of != f.of {
+	if of := (history{p.Epoch, p.Snapshot.Boot}); of != f.of || asked.of == of && p.Written < asked.written { // the latter can't be
 		f.of, f.proven, f.pending = of, floor{}, floor{}
 	}
 	f.written = p.Written

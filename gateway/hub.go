@@ -220,7 +220,8 @@ func Resume(text string, now Position) (Cursor, ResetReason) {
 	case c.Epoch != now.Epoch:
 		return Cursor{}, ResetEpoch
 	case !now.Snapshot.Covers(c.Snapshot), c.Replay != nil && !now.Snapshot.Covers(c.Replay.To),
-		c.Snapshot.Boot == now.Snapshot.Boot && c.Snapshot.Floor > now.Written:
+		c.Snapshot.Boot == now.Snapshot.Boot && c.Snapshot.Floor > now.Written,
+		c.Replay != nil && c.Replay.To.Boot == now.Snapshot.Boot && c.Replay.To.Floor > now.Written:
 		return Cursor{}, ResetInvalid // from a future that this log hasn't had
 	case now.Kept.Lacks(c):
 		return Cursor{}, ResetExpired

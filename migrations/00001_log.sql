@@ -10,6 +10,7 @@ create table pgfeed.state (
     system_identifier bigint not null,
     timeline          text not null,
     database_oid      oid not null,
+    table_oid         oid not null default 0, -- this table's own, which another one that a dump is restored to doesn't have
     boot              timestamptz not null, -- start of the server that the epoch was last checked on
     first_boot        timestamptz not null, -- start of the server that first had this database: older rows came with a dump
     -- How far the log has been emptied (see 00003_retention.sql): nothing that was written later, and nothing of the
@@ -98,6 +99,7 @@ insert into pgfeed.state (epoch, system_identifier, timeline, database_oid, boot
 select pgfeed.random_epoch(), system_identifier, pgfeed.timeline(),
        (select oid from pg_database where datname = current_database()), pg_postmaster_start_time(), pg_postmaster_start_time()
   from pg_control_system();
+update pgfeed.state set table_oid = tableoid;
 
 -- Whether the server has recovered from a crash since the epoch was last checked. When one of its processes is killed, it does
 -- so without being started anew: its start time stays the same, but xids that left no durable trace are given out
@@ -114,7 +116,7 @@ end
 $$;
 -- +goose StatementEnd
 
--- The epoch of this database. Starts a new one when the server, its timeline or the database is not the one on record, and
+-- The epoch of this database. Starts a new one when the server, its timeline, the database or its tables are not those on record, and
 -- when the server recovered from a crash that its start time doesn't tell. Called, too, by readers that met somebody who was
 -- emptying a slot: it waits for that.
 -- +goose StatementBegin
@@ -130,6 +132,7 @@ begin
     if pg_is_in_recovery() then
         return (select epoch from pgfeed.state);
     end if;
+    perform set_config('synchronous_commit', 'on', true); -- or a crash may take back that this start was seen
     perform from pgfeed.state for update; -- gateways check one after another
     found_id := (select system_identifier from pg_control_system());
     found_tli := pgfeed.timeline();
@@ -139,8 +142,8 @@ begin
        set first_boot = started, kept_boot = null, kept_xid = null, kept_open = '{}'
      where (system_identifier, database_oid) is distinct from (found_id, found_oid);
     update pgfeed.state
-       set epoch = pgfeed.random_epoch(), system_identifier = found_id, timeline = found_tli, database_oid = found_oid
-     where (system_identifier, timeline, database_oid) is distinct from (found_id, found_tli, found_oid)
+       set epoch = pgfeed.random_epoch(), system_identifier = found_id, timeline = found_tli, database_oid = found_oid, table_oid = tableoid
+     where (system_identifier, timeline, database_oid, table_oid) is distinct from (found_id, found_tli, found_oid, tableoid)
         or crashed and boot = started;
     update pgfeed.state set boot = started where boot is distinct from started;
     -- An emptying that was cut off has counted in the sequence alone.
@@ -197,17 +200,11 @@ end
 $$;
 -- +goose StatementEnd
 
--- Whether an xid lies in one of some ranges.
--- +goose StatementBegin
+-- Whether an xid lies in one of some ranges, which ascend. Postgres inlines it, and the next two.
 create function pgfeed.within(xid xid8, first xid8[], last xid8[]) returns boolean
-language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
-begin
-    return exists (select from unnest(first, last) r (first, last) where xid between r.first and r.last);
-end
-$$;
--- +goose StatementEnd
+language sql immutable return coalesce(xid <= last[width_bucket(xid, first)], false);
 
--- Whether a user may see an event of his tenant. Postgres inlines it, and the next.
+-- Whether a user may see an event of his tenant.
 create function pgfeed.may_read(event text, recipient text, topics text[], for_user text, operator boolean) returns boolean
 language sql immutable return split_part(event, ':', 1) = any (topics) and (recipient is null or recipient = for_user or operator);
 
@@ -220,8 +217,8 @@ language sql stable return seq <> all (ahead)
     and (reached is null or seq > through or boot > reached_boot or not pg_visible_in_snapshot(xid, reached)
          or pgfeed.within(xid, reached_gaps_first, reached_gaps_last));
 
--- The events that a client's cursor lacks, as far as its user may see them: those of transactions that were open at the cursor, by name or,
--- where they were many, by ranges; and those of the tenant above the cursor's floor that came later. Of the former all tenants' are looked
+-- The events that a client's cursor lacks, as far as its user may see them: those of transactions that were open at the cursor or at the snapshot
+-- that its replay has reached, by name or, where they were many, by ranges; and those of the tenant above a floor that came later. Of the former all tenants' are looked
 -- at, of the latter the tenant's alone. Gives the first so many of either kind.
 -- +goose StatementBegin
 create function pgfeed.replay(
@@ -239,7 +236,8 @@ begin
                 select * from pgfeed.events o where o.xid = any (open) and o.seq > after
                 union all
                 select * from pgfeed.events m
-                 where m.seq > after and m.xid >= gaps_first[1] and m.xid <= gaps_last[cardinality(gaps_last)] and pgfeed.within(m.xid, gaps_first, gaps_last)
+                 where m.seq > after and m.xid >= gaps_first[1] and m.xid <= gaps_last[cardinality(gaps_last)]
+                   and pgfeed.within(m.xid, gaps_first, gaps_last) and m.xid <> all (open)
                 offset 0 -- or Postgres might go through all that the tenant has
             ) e
             where e.tenant = for_tenant
@@ -251,7 +249,8 @@ begin
         select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from pgfeed.events e
          where e.tenant = for_tenant and e.seq > greatest(after, case when at_boot = pg_postmaster_start_time() then floor end)
            and (e.boot = at_boot and e.xid >= next
-                or e.boot > at_boot and e.xid <> all (open) and not pgfeed.within(e.xid, gaps_first, gaps_last))
+                or e.boot > at_boot and not pgfeed.within(e.xid, gaps_first, gaps_last))
+           and e.xid <> all (open)
            and pgfeed.may_read(e.event, e.recipient, topics, for_user, operator)
            and pgfeed.unsent(e.seq, e.xid, e.boot, ahead, reached, reached_gaps_first, reached_gaps_last, reached_boot, through)
          order by e.seq limit most;

@@ -34,8 +34,8 @@ func parseHead(words []string) (p gateway.Position, next uint64, err error) {
 	if err != nil {
 		return p, 0, fmt.Errorf("head of the log: %w", err)
 	}
-	if low >= 0 {
-		next = p.Snapshot.Xmax + uint64(uint32(low)-uint32(p.Snapshot.Xmax)) //nolint:gosec // the distance, which is short, in 32 bits
+	if distance := uint32(low) - uint32(p.Snapshot.Xmax); low >= 0 && distance < 1<<31 { //nolint:gosec // in 32 bits it is short, and never negative
+		next = p.Snapshot.Xmax + uint64(distance)
 	}
 	p.Busy = time.Duration(max(numbers[2], 0)) * time.Millisecond
 	p.Kept = gateway.Kept{Boot: numbers[3], XID: uint64(numbers[4])} //nolint:gosec // xids in use are far below

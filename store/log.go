@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -30,20 +31,21 @@ func NewLog(pool *pgxpool.Pool) *Log { return &Log{pool: pool} }
 
 // head is what every statement returns beside its rows: the snapshot that they were read with, and what is known of the log at
 // that moment; parseHead takes it apart. There is no epoch where check_epoch has something to do first: the server has
-// recovered from a crash, or somebody is just emptying a slot, which this snapshot doesn't know of. Functions and sequences
+// recovered from a crash, a dump was restored, or somebody is just emptying a slot, which this snapshot doesn't know of. Functions and sequences
 // are read after the locks on the log were taken, so a slot that was emptied before shows. The last is the low half of the next
 // xid to be given out, which age counts from; a standby's sequences are ahead of what has been drawn from them, so there it isn't asked.
 const head = `(select array[
 	pg_current_snapshot()::text,
 	(extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text,
-	(case when pgfeed.recovered() or emptied <> pg_sequence_last_value('pgfeed.emptied') then 0 else epoch end)::text,
+	(case when pgfeed.recovered() or emptied <> pg_sequence_last_value('pgfeed.emptied') or table_oid <> state.tableoid
+		or database_oid <> (select oid from pg_database where datname = current_database()) then 0 else epoch end)::text,
 	coalesce(pg_sequence_last_value('pgfeed.busy') - (date_part('epoch', clock_timestamp()) * 1000)::bigint, 0)::text,
 	coalesce((extract(epoch from kept_boot) * 1000000)::bigint, 0)::text,
 	coalesce(kept_xid::text, '0'),
 	array_to_string(kept_open, ','),
 	pgfeed.hinting()::text,
 	coalesce(pg_sequence_last_value('pgfeed.events_seq'), 0)::text,
-	(case when pg_is_in_recovery() then -1 else (age('3'::xid)::bigint + 3) & 4294967295 end)::text] as head from pgfeed.state) s`
+	(case when pg_is_in_recovery() then -1 else (age('3'::xid)::bigint + 3) & 4294967295 end)::text] as head from pgfeed.state state) s`
 
 const selected = `select s.head, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at`
 
@@ -78,17 +80,24 @@ func (l *Log) Read(
 	var reached *string
 	var reachedBoot time.Time
 	var through int64
+	open, floor := since.Xip, since.Floor
 	if c.Replay != nil {
-		reachedFirst, reachedLast = ends(c.Replay.To.Gaps)
-		text := snapshotText(c.Replay.To)
-		reached, reachedBoot, through = &text, time.UnixMicro(c.Replay.To.Boot), c.Replay.Through
+		to := c.Replay.To
+		reachedFirst, reachedLast = ends(to.Gaps)
+		text := snapshotText(to)
+		reached, reachedBoot, through = &text, time.UnixMicro(to.Boot), c.Replay.Through
+		// Up to there it lacks only what that snapshot couldn't see: of transactions that were open then, or above its own floor.
+		if to.Boot == since.Boot && len(to.Gaps) == 0 {
+			open = append(slices.Clone(open), to.Xip...)
+			floor = max(floor, min(through, to.Floor))
+		}
 	}
 	limit := int64(math.MaxInt64)
 	if q.Limit > 0 {
 		limit = int64(q.Limit)
 	}
 	return l.query(ctx, check, each, replaySQL,
-		notNil(since.Xip), first, last, since.Xmax, time.UnixMicro(since.Boot), since.Floor, notNil(c.Ahead),
+		notNil(open), first, last, since.Xmax, time.UnixMicro(since.Boot), floor, notNil(c.Ahead),
 		reached, reachedFirst, reachedLast, reachedBoot, through,
 		q.Reader.Tenant, q.Reader.Topics, q.Reader.User, q.Reader.Operator, q.After, limit)
 }

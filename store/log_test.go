@@ -134,6 +134,21 @@ func TestAReplayHasWhatWasInsertedBeforeItsCursorAndCommittedLater(t *testing.T)
 	}
 }
 
+// As when a dump is restored, or another database takes the name of this one, without a start of the server.
+func TestAnotherDatabaseOrTableIsAnotherEpochAtOnce(t *testing.T) {
+	pool, _ := migrated(t)
+	log := store.NewLog(pool)
+	for _, of := range []string{"database_oid", "table_oid"} {
+		before := position(t, log)
+		exec(t, pool, `update pgfeed.state set `+of+` = 1`)
+		if after := position(t, log); after.Epoch == before.Epoch {
+			t.Errorf("another %s: the epoch stays", of)
+		} else if again := position(t, log); again.Epoch != after.Epoch {
+			t.Errorf("another %s: the epoch doesn't stay", of)
+		}
+	}
+}
+
 // pages gives how many a query that gives so many rows reads, once it is planned, and how.
 func pages(t *testing.T, pool *pgxpool.Pool, rows int, query string) (n int, plan string) {
 	t.Helper()

@@ -165,6 +165,8 @@ func (a *api) activity(c echo.Context) error {
 	return c.JSON(http.StatusOK, page)
 }
 
+var errEpoch = errors.New("the log is another one")
+
 // poll gives what came since a cursor, oldest first.
 func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 	list, err := topics(c, allTopics)
@@ -184,7 +186,12 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 	}
 	at, read := since, now
 	q := gateway.Query{Since: since, Limit: n + 1, Reader: &gateway.Reader{Tenant: id.Tenant, User: id.User, Topics: list}}
-	err = a.Log.Read(ctx, q, func(p gateway.Position) error { read = p; return nil }, func(e gateway.Event) error {
+	err = a.Log.Read(ctx, q, func(p gateway.Position) error {
+		if read = p; p.Epoch != since.Epoch { // since just now
+			return errEpoch
+		}
+		return nil
+	}, func(e gateway.Event) error {
 		if page.More = len(page.Events) == n; page.More {
 			return nil
 		}
@@ -193,7 +200,11 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 		page.Events = append(page.Events, data)
 		return err
 	})
-	if errors.Is(err, gateway.ErrExpired) { // just now
+	switch {
+	case errors.Is(err, errEpoch):
+		page.Cursor, page.Reset = read.Cursor().String(), &reset{gateway.ResetEpoch}
+		return c.JSON(http.StatusOK, page)
+	case errors.Is(err, gateway.ErrExpired): // just now
 		page.Cursor, page.Reset = now.Cursor().String(), &reset{gateway.ResetExpired}
 		return c.JSON(http.StatusOK, page)
 	}

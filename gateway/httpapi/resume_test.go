@@ -51,6 +51,15 @@ func (memoryLog) Newest(context.Context, gateway.Reader, int64, int) ([]gateway.
 	return nil, now, nil
 }
 
+// changedLog becomes another one between two questions.
+type changedLog struct{ memoryLog }
+
+func (changedLog) Read(_ context.Context, _ gateway.Query, begin func(gateway.Position) error, _ func(gateway.Event) error) error {
+	other := now
+	other.Epoch++
+	return begin(other)
+}
+
 // everyoneIsAda lets all pass.
 type everyoneIsAda struct{}
 
@@ -59,7 +68,10 @@ func (everyoneIsAda) Verify(context.Context, *http.Request) (auth.Pass, error) {
 }
 
 // served gives a handler over the memory log, with a hub that has read it.
-func served(f testing.TB) (http.Handler, *gateway.Hub) {
+func served(f testing.TB) (http.Handler, *gateway.Hub) { return servedFrom(f, memoryLog{}) }
+
+// servedFrom has lists and polling answered from another log.
+func servedFrom(f testing.TB, log gateway.Log) (http.Handler, *gateway.Hub) {
 	f.Helper()
 	hub := gateway.NewHub(memoryLog{}, gateway.Config{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -81,7 +93,7 @@ func served(f testing.TB) (http.Handler, *gateway.Hub) {
 	}
 	f.Cleanup(streams.Close)
 	h, err := httpapi.New(httpapi.Options{
-		Hub: hub, Log: memoryLog{}, Verifier: everyoneIsAda{}, Logger: slog.New(slog.DiscardHandler), Page: fstest.MapFS{},
+		Hub: hub, Log: log, Verifier: everyoneIsAda{}, Logger: slog.New(slog.DiscardHandler), Page: fstest.MapFS{},
 		Ready:  func(context.Context) ([]string, error) { return nil, nil },
 		Stream: streams,
 	})
@@ -173,3 +185,19 @@ func (w *untilLive) Write(p []byte) (int, error) {
 
 // SetWriteDeadline is what streams ask of a connection.
 func (w *untilLive) SetWriteDeadline(time.Time) error { return nil }
+
+func TestPollingThatMeetsAnotherEpochIsAReset(t *testing.T) {
+	h, _ := servedFrom(t, changedLog{})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/activity?cursor="+now.Cursor().String(), nil))
+	var page struct {
+		Cursor string
+		Reset  struct{ Reason string }
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &page); err != nil || page.Reset.Reason != "epoch" {
+		t.Errorf("%s, %v", w.Body, err)
+	}
+	if c, err := gateway.ParseCursor(page.Cursor); err != nil || c.Epoch != now.Epoch+1 {
+		t.Errorf("it goes on from %+v, %v", c, err)
+	}
+}

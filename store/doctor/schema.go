@@ -103,7 +103,7 @@ func grants(ctx context.Context, p *patient) ([]Finding, error) {
 func epoch(ctx context.Context, p *patient) ([]Finding, error) {
 	var same bool
 	err := p.db.QueryRow(ctx, `
-select s.system_identifier = c.system_identifier and s.timeline = pgfeed.timeline()
+select s.system_identifier = c.system_identifier and s.timeline = pgfeed.timeline() and s.table_oid = s.tableoid
        and s.database_oid = (select oid from pg_database where datname = current_database())
   from pgfeed.state s, pg_control_system() c`).Scan(&same)
 	if err != nil {

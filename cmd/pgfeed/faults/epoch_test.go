@@ -72,6 +72,29 @@ func TestARestoredDumpIsAnotherEpoch(t *testing.T) {
 	w.settle()
 }
 
+// Neither the server nor a gateway is started anew.
+func TestADumpRestoredUnderRunningGatewaysIsAnotherEpoch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, setup{quiet: true})
+	for _, tenant := range tenants {
+		w.insert(tenant, "in the dump", 5)
+	}
+	w.received(5)
+	dump := w.output(exec.CommandContext(w.ctx, filepath.Join(w.server.BinDir(), "pg_dump"), "--clean", w.url)) //nolint:gosec // our own
+	for _, tenant := range tenants {
+		w.insert(tenant, "not in the dump", 5)
+	}
+	w.received(10)
+	restore := exec.CommandContext(w.ctx, filepath.Join(w.server.BinDir(), "psql"), "-q", "-1", "-v", "ON_ERROR_STOP=1", w.url) //nolint:gosec // our own
+	restore.Stdin = bytes.NewReader(dump)
+	w.output(restore)
+	w.allReset("epoch")
+	for _, tenant := range tenants {
+		w.insert(tenant, "after the restore", 30)
+	}
+	w.settle()
+}
+
 // received waits until every subscriber has that many rows.
 func (w *world) received(rows int64) {
 	w.Helper()

@@ -41,9 +41,6 @@ func (l *Latency) At(q float64) time.Duration {
 	return time.Duration(l.times.ValueAtQuantile(100*q)) * time.Microsecond
 }
 
-// Max is the longest.
-func (l *Latency) Max() time.Duration { return l.At(1) }
-
 // Figures are the quantiles that reports give, in milliseconds.
 func (l *Latency) Figures(group string) []Figure {
 	var figures []Figure

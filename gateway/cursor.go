@@ -87,6 +87,17 @@ func (c Cursor) Has(stamp Stamp, seq int64) bool {
 	return sent
 }
 
+// Reach is where a log has to look for what the cursor lacks: at transactions by name (besides Snapshot.Gaps), and, of those from
+// Snapshot.Xmax on, above a sequence number. That holds within Snapshot.Boot; 0: it isn't known.
+func (c Cursor) Reach() (open []uint64, above int64) {
+	open, above = c.Snapshot.Xip, c.Snapshot.Floor
+	if r := c.Replay; r != nil && r.To.Boot == c.Snapshot.Boot && len(r.To.Gaps) == 0 {
+		// Up to Through it lacks only what To couldn't see: of transactions that were open then, or above its own floor.
+		return append(slices.Clone(open), r.To.Xip...), max(above, min(r.Through, r.To.Floor))
+	}
+	return open, above
+}
+
 // ErrCursor is what every error of ParseCursor wraps.
 var ErrCursor = errors.New("not a cursor of this gateway")
 
@@ -145,12 +156,10 @@ func (c Cursor) encode() string {
 	buf = append(buf, cursorVersion)
 	buf = binary.BigEndian.AppendUint64(buf, uint64(c.Epoch)) //nolint:gosec // the same 64 bits, both ways
 	buf = appendSnapshot(buf, c.Snapshot)
-	buf = binary.AppendUvarint(buf, uint64(c.Snapshot.Floor)) //nolint:gosec // never negative
 	buf = appendAscending(buf, c.Ahead)
 	if c.Replay != nil {
 		buf = appendSnapshot(buf, c.Replay.To)
-		buf = binary.AppendUvarint(buf, uint64(c.Replay.To.Floor)) //nolint:gosec // never negative
-		buf = binary.AppendUvarint(buf, uint64(c.Replay.Through))  //nolint:gosec // never negative
+		buf = binary.AppendUvarint(buf, uint64(c.Replay.Through)) //nolint:gosec // never negative
 	}
 	return base64.RawURLEncoding.EncodeToString(buf)
 }
@@ -171,13 +180,11 @@ func ParseCursor(text string) (Cursor, error) {
 	c := Cursor{Epoch: int64(binary.BigEndian.Uint64(raw[1:]))} //nolint:gosec // the same 64 bits, both ways
 	d := decoder{rest: raw[9:]}
 	c.Snapshot = d.snapshot()
-	c.Snapshot.Floor = int64(d.uvarint()) //nolint:gosec // a negative one is refused below
 	c.Ahead = ascending[int64](&d)
 	if len(d.rest) > 0 && !d.bad {
-		c.Replay = &Progress{To: d.snapshot()}
-		c.Replay.To.Floor, c.Replay.Through = int64(d.uvarint()), int64(d.uvarint()) //nolint:gosec // negative ones are refused below
+		c.Replay = &Progress{To: d.snapshot(), Through: d.seq()}
 	}
-	if d.bad || len(d.rest) > 0 || c.Snapshot.Floor < 0 || c.Replay != nil && min(c.Replay.Through, c.Replay.To.Floor) < 0 || c.String() != text {
+	if d.bad || len(d.rest) > 0 || c.String() != text {
 		return Cursor{}, fmt.Errorf("%w: malformed", ErrCursor)
 	}
 	return c, nil
@@ -194,10 +201,11 @@ func appendSnapshot(buf []byte, s Snapshot) []byte {
 			buf = binary.AppendUvarint(buf, g.Last-g.First)
 			last = g.Last
 		}
-		return buf
+	} else {
+		buf = binary.AppendUvarint(buf, s.Xmax<<1)
+		buf = appendAscending(buf, s.Xip)
 	}
-	buf = binary.AppendUvarint(buf, s.Xmax<<1)
-	return appendAscending(buf, s.Xip)
+	return binary.AppendUvarint(buf, uint64(s.Floor)) //nolint:gosec // never negative
 }
 
 // appendAscending writes the count, the first number and the distances between the rest: neighbours take a byte each.
@@ -240,7 +248,15 @@ func (d *decoder) snapshot() Snapshot {
 	} else {
 		s.Gaps = d.gaps()
 	}
+	s.Floor = d.seq()
 	return s
+}
+
+// seq is a sequence number, which is never negative.
+func (d *decoder) seq() int64 {
+	n := int64(d.uvarint()) //nolint:gosec // refused if it is too large
+	d.bad = d.bad || n < 0
+	return n
 }
 
 func (d *decoder) gaps() []Gap {

@@ -219,9 +219,7 @@ func Resume(text string, now Position) (Cursor, ResetReason) {
 		return Cursor{}, ResetInvalid
 	case c.Epoch != now.Epoch:
 		return Cursor{}, ResetEpoch
-	case !now.Snapshot.Covers(c.Snapshot), c.Replay != nil && !now.Snapshot.Covers(c.Replay.To),
-		c.Snapshot.Boot == now.Snapshot.Boot && c.Snapshot.Floor > now.Written,
-		c.Replay != nil && c.Replay.To.Boot == now.Snapshot.Boot && c.Replay.To.Floor > now.Written:
+	case !now.after(c.Snapshot), c.Replay != nil && !now.after(c.Replay.To):
 		return Cursor{}, ResetInvalid // from a future that this log hasn't had
 	case now.Kept.Lacks(c):
 		return Cursor{}, ResetExpired

@@ -22,6 +22,11 @@ var ErrExpired = errors.New("what came after the cursor is no longer kept")
 // Cursor is the cursor of a client that has been sent all that the position can see.
 func (p Position) Cursor() Cursor { return Cursor{Epoch: p.Epoch, Snapshot: p.Snapshot} }
 
+// after reports whether the snapshot may be one that was taken before.
+func (p Position) after(s Snapshot) bool {
+	return p.Snapshot.Covers(s) && (s.Boot != p.Snapshot.Boot || s.Floor <= p.Written)
+}
+
 // Query selects events of the log.
 type Query struct {
 	// Since is the cursor that lacks them; its epoch must be that of the log. Without a Reader it is a Position's.

@@ -150,16 +150,13 @@ func (l *modelLog) Read(_ context.Context, q Query, begin func(Position) error, 
 	l.m.meanwhile()
 	p, next := l.m.db.position(), l.m.db.nextXID
 	since := q.Since.Snapshot
-	open, floor := since.Xip, since.Floor // as store.Log has it
-	if r := q.Since.Replay; r != nil && r.To.Boot == since.Boot && len(r.To.Gaps) == 0 {
-		open, floor = append(slices.Clone(open), r.To.Xip...), max(floor, min(r.Through, r.To.Floor))
-	}
+	open, above := q.Since.Reach()
 	var rows []Event
 	for _, e := range l.m.db.committed {
 		if q.Reader == nil && q.Tenants != nil && !slices.Contains(q.Tenants, e.Tenant) {
 			continue
 		}
-		under := q.Reader != nil && e.Stamp.Boot == since.Boot && e.Stamp.XID >= since.Xmax && !slices.Contains(open, e.Stamp.XID) && e.Seq <= floor
+		under := q.Reader != nil && e.Stamp.Boot == since.Boot && e.Stamp.XID >= since.Xmax && !slices.Contains(open, e.Stamp.XID) && e.Seq <= above
 		if !q.Since.Has(e.Stamp, e.Seq) && e.Seq > q.After && !under {
 			rows = append(rows, e)
 		}

@@ -171,20 +171,20 @@ $$;
 -- +goose StatementEnd
 
 -- The events that a gateway's own position can't see, of these tenants or, null, of all: those of transactions that were open then, of those
--- that have been given an xid since, and of a later server start. It is a function, as are pgfeed.replay and pgfeed.newest, for the sake of its settings: without
--- them Postgres, which can't know that "later than the position" is little, takes to parallel scans of the whole. It sees what the
--- statement sees that calls it, but takes its locks later than that: a slot may have been emptied in between, whose rows it can't see any
--- more though its snapshot could. So in the end, when nobody can empty one, it makes sure that nobody has: an error of class 40001
+-- that have been given an xid since, and of a later server start. It is a function, as are pgfeed.replay and pgfeed.newest, for the sake of its
+-- settings: without them Postgres, which can't know that "later than the position" is little, takes to parallel scans of the whole. It sees
+-- what the statement sees that calls it, but takes its locks later than that: a slot may have been emptied in between, whose rows it can't
+-- see any more though its snapshot could. So in the end, when nobody can empty one, it makes sure that nobody has: an error of class 40001
 -- otherwise, upon which one reads again.
 -- +goose StatementBegin
 create function pgfeed.read(open xid8[], next xid8, at_boot timestamptz, tenants text[])
-returns table (seq bigint, xid xid8, boot timestamptz, tenant text, recipient text, event text, data json, at timestamptz)
+returns setof pgfeed.events
 language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 set max_parallel_workers_per_gather = 0 set jit = off set search_path = pg_catalog, pg_temp as $$
 begin
     return query
-        select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from (
+        select e.* from (
             select * from pgfeed.events o where o.xid = any (open)
             union all
             select * from pgfeed.events l where l.xid >= next and l.boot = at_boot
@@ -192,7 +192,7 @@ begin
         ) e where tenants is null or e.tenant in (select unnest(tenants));
     if at_boot < pg_postmaster_start_time() then
         return query
-            select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at
+            select e.*
               from pgfeed.events e where e.boot > at_boot and e.xid <> all (open) and (tenants is null or e.tenant = any (tenants));
     end if;
     perform pgfeed.check_unharmed();
@@ -217,22 +217,22 @@ language sql stable return seq <> all (ahead)
     and (reached is null or seq > through or boot > reached_boot or not pg_visible_in_snapshot(xid, reached)
          or pgfeed.within(xid, reached_gaps_first, reached_gaps_last));
 
--- The events that a client's cursor lacks, as far as its user may see them: those of transactions that were open at the cursor or at the snapshot
--- that its replay has reached, by name or, where they were many, by ranges; and those of the tenant above a floor that came later. Of the former all tenants' are looked
--- at, of the latter the tenant's alone. Gives the first so many of either kind.
+-- The events that a client's cursor lacks, as far as its user may see them: those of transactions that were open at the cursor or at the
+-- snapshot that its replay has reached, by name or, where they were many, by ranges; and those of the tenant above a floor that came later. Of
+-- the former all tenants' are looked at, of the latter the tenant's alone. Gives the first so many of either kind.
 -- +goose StatementBegin
 create function pgfeed.replay(
     open xid8[], gaps_first xid8[], gaps_last xid8[], next xid8, at_boot timestamptz, floor bigint, ahead bigint[],
     reached pg_snapshot, reached_gaps_first xid8[], reached_gaps_last xid8[], reached_boot timestamptz, through bigint,
     for_tenant text, topics text[], for_user text, operator boolean, after bigint, most bigint
-) returns table (seq bigint, xid xid8, boot timestamptz, tenant text, recipient text, event text, data json, at timestamptz)
+) returns setof pgfeed.events
 language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 set max_parallel_workers_per_gather = 0 set jit = off set search_path = pg_catalog, pg_temp as $$
 begin
     if cardinality(open) + cardinality(gaps_first) > 0 then
         return query
-            select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from (
+            select e.* from (
                 select * from pgfeed.events o where o.xid = any (open) and o.seq > after
                 union all
                 select * from pgfeed.events m
@@ -246,7 +246,7 @@ begin
             order by e.seq limit most;
     end if;
     return query
-        select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at from pgfeed.events e
+        select e.* from pgfeed.events e
          where e.tenant = for_tenant and e.seq > greatest(after, case when at_boot = pg_postmaster_start_time() then floor end)
            and (e.boot = at_boot and e.xid >= next
                 or e.boot > at_boot and not pgfeed.within(e.xid, gaps_first, gaps_last))
@@ -263,13 +263,13 @@ $$;
 -- settings: Postgres believes that the filter leaves next to nothing, and would sort all that the tenant has.
 -- +goose StatementBegin
 create function pgfeed.newest(for_tenant text, before bigint, topics text[], for_user text, most bigint)
-returns table (seq bigint, xid xid8, boot timestamptz, tenant text, recipient text, event text, data json, at timestamptz)
+returns setof pgfeed.events
 language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 set max_parallel_workers_per_gather = 0 set jit = off set search_path = pg_catalog, pg_temp as $$
 begin
     return query
-        select e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at
+        select e.*
           from pgfeed.events e
          where e.tenant = for_tenant and e.seq < before and pgfeed.may_read(e.event, e.recipient, topics, for_user, false)
          order by e.seq desc

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -80,18 +79,13 @@ func (l *Log) Read(
 	var reached *string
 	var reachedBoot time.Time
 	var through int64
-	open, floor := since.Xip, since.Floor
 	if c.Replay != nil {
 		to := c.Replay.To
 		reachedFirst, reachedLast = ends(to.Gaps)
 		text := snapshotText(to)
 		reached, reachedBoot, through = &text, time.UnixMicro(to.Boot), c.Replay.Through
-		// Up to there it lacks only what that snapshot couldn't see: of transactions that were open then, or above its own floor.
-		if to.Boot == since.Boot && len(to.Gaps) == 0 {
-			open = append(slices.Clone(open), to.Xip...)
-			floor = max(floor, min(through, to.Floor))
-		}
 	}
+	open, floor := c.Reach()
 	limit := int64(math.MaxInt64)
 	if q.Limit > 0 {
 		limit = int64(q.Limit)
@@ -203,11 +197,10 @@ func (l *Log) scan(
 		}
 		if first {
 			first = false
-			p, next, err := parseHead(words)
+			p, err := l.answered(asked, words)
 			if err != nil {
 				return err
 			}
-			l.floors.Answer(asked, &p, next)
 			if err := begin(p); err != nil {
 				return err
 			}
@@ -231,6 +224,15 @@ func (l *Log) scan(
 		return errors.New("read the log: pgfeed.state is empty; run: pgfeed migrate up")
 	}
 	return nil
+}
+
+// answered gives the position of a head, with its floor.
+func (l *Log) answered(asked gateway.Asked, head []string) (gateway.Position, error) {
+	p, next, err := parseHead(head)
+	if err == nil {
+		l.floors.Answer(asked, &p, next)
+	}
+	return p, err
 }
 
 func readError(err error) error {

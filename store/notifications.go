@@ -8,19 +8,15 @@ import (
 	"math"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgfeed/pgfeed/gateway"
 )
 
 // Notifications reads and marks the rows of "notifications" that belong to a user.
-type Notifications struct {
-	pool *pgxpool.Pool
-	log  *Log
-}
+type Notifications struct{ log *Log }
 
 // NewNotifications works over the pool of a log, whose positions go with its lists.
-func NewNotifications(log *Log) *Notifications { return &Notifications{log.pool, log} }
+func NewNotifications(log *Log) *Notifications { return &Notifications{log} }
 
 // List gives up to limit rows with ids below before (0: no bound), all or only the unread ones.
 func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit int) (gateway.NotificationPage, error) {
@@ -30,7 +26,7 @@ func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bo
 	var page gateway.NotificationPage
 	var words []string
 	asked := n.log.floors.Ask()
-	err := n.pool.QueryRow(ctx, `
+	err := n.log.pool.QueryRow(ctx, `
 with mine as (
     select id, row_to_json(n) as row from public."notifications" n
      where "tenantId" = $1 and "userId" = $2 and id < $3 and (not $4 or "readAt" is null)
@@ -45,24 +41,20 @@ select s.head,
 	if err != nil {
 		return page, fmt.Errorf("list notifications: %w", err)
 	}
-	var next uint64
-	if page.At, next, err = parseHead(words); err != nil {
-		return page, err
-	}
-	n.log.floors.Answer(asked, &page.At, next)
-	return page, nil
+	page.At, err = n.log.answered(asked, words)
+	return page, err
 }
 
 // MarkRead marks one as read, unless it is already, and gives its row and how many remain unread. Another user's is
 // gateway.ErrNotFound.
 func (n *Notifications) MarkRead(ctx context.Context, id gateway.Identity, notification int64) (row json.RawMessage, unread int, err error) {
-	_, err = n.pool.Exec(ctx, `
+	_, err = n.log.pool.Exec(ctx, `
 update public."notifications" set "readAt" = now()
  where id = $3 and "tenantId" = $1 and "userId" = $2 and "readAt" is null`, id.Tenant, id.User, notification)
 	if err != nil {
 		return nil, 0, fmt.Errorf("mark notification %d read: %w", notification, err)
 	}
-	err = n.pool.QueryRow(ctx, `
+	err = n.log.pool.QueryRow(ctx, `
 select row_to_json(n), (select count(*) from public."notifications" where "tenantId" = $1 and "userId" = $2 and "readAt" is null)
   from public."notifications" n where id = $3 and "tenantId" = $1 and "userId" = $2`, id.Tenant, id.User, notification).Scan(&row, &unread)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -76,7 +68,7 @@ select row_to_json(n), (select count(*) from public."notifications" where "tenan
 
 // MarkAllRead marks all of a user's and gives how many there were.
 func (n *Notifications) MarkAllRead(ctx context.Context, id gateway.Identity) (int64, error) {
-	tag, err := n.pool.Exec(ctx, `
+	tag, err := n.log.pool.Exec(ctx, `
 update public."notifications" set "readAt" = now() where "tenantId" = $1 and "userId" = $2 and "readAt" is null`, id.Tenant, id.User)
 	if err != nil {
 		return 0, fmt.Errorf("mark all notifications read: %w", err)

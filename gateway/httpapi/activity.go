@@ -179,10 +179,13 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 	}
 	id := identity(c)
 	page := pollPage{whom: whom{id.Tenant, id.User}, Events: []json.RawMessage{}}
+	startOver := func(from gateway.Position, reason gateway.ResetReason) error {
+		page.Cursor, page.Reset = from.Cursor().String(), &reset{reason}
+		return c.JSON(http.StatusOK, page)
+	}
 	since, reason := gateway.Resume(c.QueryParam("cursor"), now)
 	if reason != "" {
-		page.Cursor, page.Reset = now.Cursor().String(), &reset{reason}
-		return c.JSON(http.StatusOK, page)
+		return startOver(now, reason)
 	}
 	at, read := since, now
 	q := gateway.Query{Since: since, Limit: n + 1, Reader: &gateway.Reader{Tenant: id.Tenant, User: id.User, Topics: list}}
@@ -202,11 +205,9 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 	})
 	switch {
 	case errors.Is(err, errEpoch):
-		page.Cursor, page.Reset = read.Cursor().String(), &reset{gateway.ResetEpoch}
-		return c.JSON(http.StatusOK, page)
+		return startOver(read, gateway.ResetEpoch)
 	case errors.Is(err, gateway.ErrExpired): // just now
-		page.Cursor, page.Reset = now.Cursor().String(), &reset{gateway.ResetExpired}
-		return c.JSON(http.StatusOK, page)
+		return startOver(now, gateway.ResetExpired)
 	}
 	if err != nil {
 		return err

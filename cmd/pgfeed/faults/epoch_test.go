@@ -50,19 +50,9 @@ func TestAPromotedStandbyThatLacksTransactionsIsAnotherEpoch(t *testing.T) {
 func TestARestoredDumpIsAnotherEpoch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{quiet: true})
-	for _, tenant := range tenants {
-		w.insert(tenant, "in the dump", 5)
-	}
-	w.received(5)
-	dump := w.output(exec.CommandContext(w.ctx, filepath.Join(w.server.BinDir(), "pg_dump"), w.url)) //nolint:gosec // our own
-	for _, tenant := range tenants {
-		w.insert(tenant, "not in the dump", 5)
-	}
-	w.received(10)
+	dump := w.outdatedDump()
 	other := startServer(t, "", nil)
-	restore := exec.CommandContext(w.ctx, filepath.Join(w.server.BinDir(), "psql"), "-q", "-v", "ON_ERROR_STOP=1", other.URL("postgres")) //nolint:gosec // our own
-	restore.Stdin = bytes.NewReader(dump)
-	w.output(restore)
+	w.restore(dump, other.URL("postgres"))
 	must(w, w.server.Crash())
 	w.goTo(other.URL("postgres"))
 	w.allReset("epoch")
@@ -76,23 +66,34 @@ func TestARestoredDumpIsAnotherEpoch(t *testing.T) {
 func TestADumpRestoredUnderRunningGatewaysIsAnotherEpoch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{quiet: true})
-	for _, tenant := range tenants {
-		w.insert(tenant, "in the dump", 5)
-	}
-	w.received(5)
-	dump := w.output(exec.CommandContext(w.ctx, filepath.Join(w.server.BinDir(), "pg_dump"), "--clean", w.url)) //nolint:gosec // our own
-	for _, tenant := range tenants {
-		w.insert(tenant, "not in the dump", 5)
-	}
-	w.received(10)
-	restore := exec.CommandContext(w.ctx, filepath.Join(w.server.BinDir(), "psql"), "-q", "-1", "-v", "ON_ERROR_STOP=1", w.url) //nolint:gosec // our own
-	restore.Stdin = bytes.NewReader(dump)
-	w.output(restore)
+	w.restore(w.outdatedDump("--clean"), w.url, "-1")
 	w.allReset("epoch")
 	for _, tenant := range tenants {
 		w.insert(tenant, "after the restore", 30)
 	}
 	w.settle()
+}
+
+// outdatedDump has every tenant's first five rows, of the ten that all subscribers have received.
+func (w *world) outdatedDump(flags ...string) []byte {
+	w.Helper()
+	for _, tenant := range tenants {
+		w.insert(tenant, "in the dump", 5)
+	}
+	w.received(5)
+	dump := w.output(exec.CommandContext(w.ctx, filepath.Join(w.server.BinDir(), "pg_dump"), append(flags, w.url)...)) //nolint:gosec // our own
+	for _, tenant := range tenants {
+		w.insert(tenant, "not in the dump", 5)
+	}
+	w.received(10)
+	return dump
+}
+
+func (w *world) restore(dump []byte, url string, flags ...string) {
+	w.Helper()
+	psql := exec.CommandContext(w.ctx, filepath.Join(w.server.BinDir(), "psql"), append([]string{"-q", "-v", "ON_ERROR_STOP=1", url}, flags...)...) //nolint:gosec // our own
+	psql.Stdin = bytes.NewReader(dump)
+	w.output(psql)
 }
 
 // received waits until every subscriber has that many rows.

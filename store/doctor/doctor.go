@@ -72,7 +72,7 @@ var (
 		{"transactions", transactions}, {"prepared", prepared}, {"slots", slots},
 	}
 	schemaChecks = []check{
-		{"grants", grants}, {"sessions", sessions}, {"tables", tables}, {"epoch", epoch}, {"busy", busy}, {"log", logSize}, {"gateways", gateways},
+		{"grants", grants}, {"sessions", sessions}, {"tables", tables}, {"epoch", epoch}, {"numbers", numbers}, {"busy", busy}, {"log", logSize}, {"gateways", gateways},
 	}
 )
 

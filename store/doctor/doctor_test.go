@@ -381,6 +381,16 @@ func TestARestoredDatabaseIsNoticed(t *testing.T) {
 	expect(t, examine(t, Options{DatabaseURL: url}), "epoch", Warn, "restored", "new epoch")
 }
 
+func TestASequenceThatNumbersOutOfOrderIsFound(t *testing.T) {
+	url, conn := database(t)
+	for _, altered := range []string{"cache 100", "increment -1 maxvalue 9223372036854775807", "cycle"} {
+		expect(t, examine(t, Options{DatabaseURL: url}), "numbers", OK)
+		exec(t, conn, `alter sequence pgfeed.events_seq `+altered)
+		expect(t, examine(t, Options{DatabaseURL: url}), "numbers", Fail, "pgfeed.events_seq")
+		exec(t, conn, `alter sequence pgfeed.events_seq increment 1 cache 1 no cycle`)
+	}
+}
+
 func TestABusyLeaseThatIsStuckIsFound(t *testing.T) {
 	url, conn := database(t)
 	expect(t, examine(t, Options{DatabaseURL: url}), "busy", OK, "hints are on")

@@ -116,6 +116,21 @@ select s.system_identifier = c.system_identifier and s.timeline = pgfeed.timelin
 	return ok("the database is the one that gateways know"), nil
 }
 
+// numbers is whether events are numbered in the order in which they are written, on which cursors' floors rely.
+func numbers(ctx context.Context, p *patient) ([]Finding, error) {
+	var ordered bool
+	err := p.db.QueryRow(ctx, `
+select seqcache = 1 and seqincrement > 0 and not seqcycle from pg_sequence where seqrelid = 'pgfeed.events_seq'::regclass`).Scan(&ordered)
+	if err != nil {
+		return nil, err
+	}
+	if !ordered {
+		return one(Fail, "alter sequence pgfeed.events_seq increment 1 cache 1 no cycle",
+			"sequence pgfeed.events_seq was altered: events don't get their numbers in order, and clients that resume miss some"), nil
+	}
+	return ok("events are numbered in order"), nil
+}
+
 // longestLease is far more than a gateway ever asks for.
 const longestLease = 5 * time.Minute
 

@@ -18,7 +18,7 @@ test: test-go test-kubernetes test-web test-e2e test-container ## Run all tests,
 
 test-go: ## Run the Go tests with the race detector
 	@.ci/setup compiler postgres psql pgbouncer promtool proxies
-	go test -race ./...
+	go test -race -count=1 ./... # a result in the cache may be of another program: many tests build and start pgfeed
 
 test-docs: ## Run the commands that README and docs show
 	@.ci/setup compiler postgres psql
@@ -36,7 +36,7 @@ test-container: ## Run the tests that need containers, where an engine can be ha
 	@.ci/container
 
 test-kubernetes: ## Render the Kubernetes manifests and hold them against Kubernetes' types and the gateway
-	cd deploy/kubernetes/test && go test ./...
+	cd deploy/kubernetes/test && go test -count=1 ./...
 
 test-versions: ## Run the tests that touch SQL on PostgreSQL 14 to 18, from npm
 	@.ci/postgres-versions

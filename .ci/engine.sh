@@ -33,7 +33,7 @@ start_engine() {
 	dockerd >"$work/dockerd.log" 2>&1 </dev/null &
 	engine=$!
 	local n
-	for ((n = 0; n < 120; n++)); do
+	for ((n = 0; n < 240; n++)); do
 		if docker info >/dev/null 2>&1; then
 			return
 		fi

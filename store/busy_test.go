@@ -47,6 +47,7 @@ func startBusy(t *testing.T, url string, pool *pgxpool.Pool, rate int) *busyGate
 	var wg sync.WaitGroup
 	wg.Go(func() { g.hub.Run(ctx) })
 	wg.Go(func() { l.Run(ctx, g.hub) })
+	eventually(t, "listening", l.Hears)
 	var s *gateway.Subscriber
 	eventually(t, "a first reading", func() bool {
 		s, _ = g.hub.Join(t.Context(), gateway.Request{Identity: gateway.Identity{Tenant: "acme"}, Topics: []string{"activity"}})

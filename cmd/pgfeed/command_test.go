@@ -142,6 +142,7 @@ func TestASessionFromTheCommandLineOpensAStreamUntilItIsRevoked(t *testing.T) {
 	if code, _, _ := command(t, "session", "revoke", db, token); code != exitFailed {
 		t.Errorf("revoked twice: %d", code)
 	}
+	s.Until(t, "bye") // until the gateway is told, it remembers the session for a moment
 	if status, _ := g.get(t, "/api/activity", token); status != 401 {
 		t.Errorf("a revoked session gets %d", status)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/demodata"
 	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
 	"github.com/pgfeed/pgfeed/store/storetest"
 )
@@ -94,19 +95,13 @@ func TestDemosThatShareADatabasePlayItOnce(t *testing.T) {
 			}
 		})
 	}
-	rows := func() (n int) {
-		if err := pool.QueryRow(t.Context(), `select count(*) from "activityLogs"`).Scan(&n); err != nil {
+	count := func(query string, args ...any) (n int) {
+		if err := pool.QueryRow(t.Context(), `select count(*) from `+query, args...).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
 	}
-	players := func() (n int) {
-		if err := pool.QueryRow(t.Context(), `select count(*) from pg_locks where locktype = 'advisory' and granted
-			and database = (select oid from pg_database where datname = current_database())`).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
+	rows := func() int { return count(`"activityLogs"`) }
 	until := func(what string, done func() bool) {
 		for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) { // between two questions
 			if time.Now().After(deadline) {
@@ -119,7 +114,11 @@ func TestDemosThatShareADatabasePlayItOnce(t *testing.T) {
 	until("the first plays", func() bool { return rows() > 3 })
 	second := start()
 	defer second()
-	if n := players(); n != 1 {
+	until("the second runs", func() bool {
+		return count(`pg_stat_activity where application_name = 'pgfeed listener' and datname = current_database()`) == 2
+	})
+	if n := count(`pg_locks where locktype = 'advisory' and granted and (classid::bigint << 32) + objid::bigint = $1
+		and database = (select oid from pg_database where datname = current_database())`, demodata.TurnLock); n != 1 {
 		t.Errorf("%d of two demos play", n)
 	}
 	first()

@@ -55,7 +55,7 @@ func TestAJWTOpensAStreamOfItsTenantUntilItExpires(t *testing.T) {
 	}
 	ada := g.stream(t, sign(nil))
 	globex := g.stream(t, sign(jwt.MapClaims{"org": map[string]any{"id": "globex"}}))
-	short := g.stream(t, sign(jwt.MapClaims{"sub": "bob", "exp": time.Now().Add(3 * time.Second).Unix()}))
+	short := g.stream(t, sign(jwt.MapClaims{"sub": "bob", "exp": time.Now().Add(8 * time.Second).Unix()}))
 	insert(t, pool, "acme", "for acme")
 	insert(t, pool, "globex", "for globex")
 	if got := description(t, ada.Event(t)); got != "for acme" {

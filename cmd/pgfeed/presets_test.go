@@ -60,7 +60,7 @@ func TestBetterAuthsSessionsOpenStreamsAndLoseThem(t *testing.T) {
 				t.Fatalf("watch: %d %s %s", code, out, err)
 			}
 			pool.Reset()
-			g := startReady(t, url, "--session-preset", "better-auth", "--better-auth-secret", betterAuthSecret)
+			g := startReady(t, url, append(told, "--session-preset", "better-auth", "--better-auth-secret", betterAuthSecret)...)
 			for how, end := range map[string]string{
 				"deleted": `delete from session where token = 'tok'`, "expired": `update session set "expiresAt" = now() where token = 'tok'`,
 				"banned": `update "user" set banned = true where id = 'ada'`, "no member any more": `delete from member where "userId" = 'ada'`,
@@ -115,13 +115,13 @@ func TestAuthJSSessionsAndOnesOwnOpenStreams(t *testing.T) {
 	if code, _, err := command(t, append([]string{"session", "watch", "--database-url", url}, flags...)...); code != 0 {
 		t.Fatal(err)
 	}
-	g := startReady(t, url, flags...)
+	g := startReady(t, url, append(told, flags...)...)
 	s := cookieStream(t, g, "authjs.session-token=raw-token")
 	goesOn(t, pool, s)
 	exec(t, pool, `delete from sessions`)
 	endsForItsSession(t, s)
 
-	own := startReady(t, url, "--session-preset", "query",
+	own := startReady(t, url, "--heartbeat", "1s", "--session-preset", "query",
 		"--session-query", "select id::text as token, org as tenant, who as user_id, until as expires_at from own where id = any($1) -- by its key")
 	good := "6f1c1f3e-0000-4000-8000-000000000001"
 	ofOwn := own.stream(t, good)

@@ -344,7 +344,7 @@ func TestAnExpiringSessionEndsItsStream(t *testing.T) {
 	url, pool := database(t)
 	g := startReady(t, url)
 	token := session(t, pool, "acme", "ada")
-	exec(t, pool, `update sessions set "expiresAt" = now() + interval '3 seconds'`)
+	exec(t, pool, `update sessions set "expiresAt" = now() + interval '8 seconds'`)
 	s := g.stream(t, token)
 	if f := s.Until(t, "bye"); f.Data != `{"reason":"session"}` {
 		t.Errorf("bye %s", f.Data)

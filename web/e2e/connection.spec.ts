@@ -41,6 +41,11 @@ class Patient {
     await this.#page.clock.runFor(milliseconds);
   }
 
+  /** Waits until whatever the page has sent so far has arrived. */
+  async sent(): Promise<void> {
+    await this.#page.evaluate(() => fetch('/healthz'));
+  }
+
   isLive(): Promise<void> {
     return this.view.isLive();
   }
@@ -71,6 +76,7 @@ test('a cut is mended with backoff, then bridged by polling with a notice, and m
   // After each failed reconnection twice as long.
   for (const [index, seconds] of [1, 2, 4].entries()) {
     await patient.pass(seconds * SECOND - 1);
+    await patient.sent();
     expect(faults.attempts).toBe(1 + index);
     await patient.pass(1);
     await expect.poll(() => faults.attempts).toBe(2 + index);
@@ -135,6 +141,7 @@ test('a connection that falls silent is given up after a minute, also when the m
   faults.swallow();
   await world.insertActivity('silent', 'swallowed');
   await patient.pass(59 * SECOND);
+  await patient.sent();
   expect(faults.attempts).toBe(1);
   await patient.pass(2 * SECOND);
   await patient.isLive();
@@ -188,7 +195,7 @@ for (const status of [429, 503]) {
     // Nor does it ask sooner because something has changed here.
     await page.evaluate(() => window.dispatchEvent(new Event('online')));
     await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
-    await page.evaluate(() => fetch('/healthz'));
+    await patient.sent();
     expect(faults.attempts).toBe(2);
     await patient.pass(SECOND);
     await patient.isLive();

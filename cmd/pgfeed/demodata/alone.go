@@ -8,10 +8,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-const (
-	turnLock     = 0x7067_6665_6564 // "pgfeed": the advisory lock that the one who plays holds
-	turnInterval = 2 * time.Second
-)
+// TurnLock is the key of the advisory lock that the one who plays holds.
+const TurnLock = 0x7067_6665_6564 // "pgfeed"
+
+const turnInterval = 2 * time.Second
 
 // Alone runs play in one of the processes that call it on the same database. The others wait, and one of them takes over
 // when that process, or its connection, is gone. It returns ctx's error when ctx ends, or the first error of play.
@@ -34,7 +34,7 @@ func turn(ctx context.Context, db *pgxpool.Pool, play func(context.Context) erro
 	}
 	defer conn.Release()
 	var mine bool
-	if err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", turnLock).Scan(&mine); err != nil || !mine {
+	if err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", TurnLock).Scan(&mine); err != nil || !mine {
 		return nil //nolint:nilerr // asked again
 	}
 	playing, cancel := context.WithCancel(ctx)
@@ -44,7 +44,7 @@ func turn(ctx context.Context, db *pgxpool.Pool, play func(context.Context) erro
 	for {
 		select {
 		case err := <-ended:
-			_, _ = conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", turnLock)
+			_, _ = conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", TurnLock)
 			return err
 		case <-time.After(turnInterval):
 		}

@@ -17,7 +17,7 @@ var program string
 func TestARollingRestartLosesNothing(t *testing.T) {
 	report := bench.NewReport("drain")
 	err := Run(t.Context(), Options{
-		Program: program, Gateways: 3, Subscribers: 90, Tenants: 3, Rate: 20, Window: 2 * time.Second, Grace: time.Minute,
+		Program: program, Gateways: 3, Subscribers: 90, Tenants: 3, Rate: 20, Window: 4 * time.Second, Grace: time.Minute,
 	}, report, new(bench.Progress))
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func TestEveryFigureIsThereAndNothingStaysBehind(t *testing.T) {
 	}
 	report := bench.NewReport("write")
 	err = Run(t.Context(), Options{
-		Program: program, DatabaseURL: url, Writers: []int{2}, Modes: Modes(), Rounds: 1, Duration: 200 * time.Millisecond, Gateways: 1, Tenants: 2,
+		Program: program, DatabaseURL: url, Writers: []int{2}, Modes: Modes(), Rounds: 1, Duration: time.Second, Gateways: 1, Tenants: 2,
 	}, report, new(bench.Progress))
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,8 @@ export abstract class BaseClient implements RealtimeClient {
   #presenter = true;
   /** Where to go on from. */
   protected position: string | null;
+  /** What `clockAhead` says. */
+  protected ahead = 0;
 
   protected constructor(clock: Clock, cursor: string | null, remember?: number) {
     this.#stats = new StatsRecorder(clock);
@@ -45,6 +47,10 @@ export abstract class BaseClient implements RealtimeClient {
 
   get cursor(): string | null {
     return this.position;
+  }
+
+  get clockAhead(): number {
+    return this.ahead;
   }
 
   get isPresenter(): boolean {

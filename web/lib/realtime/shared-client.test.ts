@@ -144,6 +144,14 @@ describe('sharing', () => {
     expect(late.got).toEqual([...before, ...after]);
   });
 
+  it('tells every tab what the time is at the server', async () => {
+    const [first, second] = await openMany(2);
+    second?.tab.page.signal('visible');
+    gateway.ping(new Date(clock.now() - 60_000).toISOString());
+    await clock.advance(3_000);
+    expect([first?.client.clockAhead, second?.client.clockAhead]).toEqual([60_000, 60_000]);
+  });
+
   it('passes resets on to every tab', async () => {
     const tabs = await openMany(3);
     gateway.reset('expired');

@@ -54,6 +54,10 @@ export class SharedClient extends ServerClient {
     return this.#inner?.cursor ?? this.position;
   }
 
+  override get clockAhead(): number {
+    return this.#inner?.clockAhead ?? this.ahead;
+  }
+
   override stats(): ConnectionStats {
     const stats = super.stats();
     // The connection drops what comes twice before it gets here.
@@ -183,13 +187,15 @@ export class SharedClient extends ServerClient {
   }
 
   #sayState(status = this.status): void {
-    this.#group?.say({ kind: 'state', cursor: this.cursor, status });
+    const { cursor, clockAhead } = this;
+    this.#group?.say({ kind: 'state', cursor, status, clockAhead });
   }
 
   #dropInner(): void {
     const inner = this.#inner;
     if (inner === null) return;
     this.position = this.cursor;
+    this.ahead = this.clockAhead;
     this.#duplicatesBefore += inner.stats().duplicates;
     this.#inner = null;
     inner.disconnect();
@@ -198,6 +204,7 @@ export class SharedClient extends ServerClient {
   #hear(word: LeaderWord): void {
     if (word.kind === 'state') {
       if (word.status.state === 'live' && !this.isStill(word.status.identity)) return;
+      this.ahead = word.clockAhead;
       this.setStatus(word.status);
       if (!this.#synced && word.cursor !== null) this.#sync(word.cursor);
     } else if (!this.#synced) {

@@ -233,6 +233,43 @@ describe('events', () => {
   });
 });
 
+describe('the clock of the server', () => {
+  const inSeconds = (seconds: number) => new Date(clock.now() + seconds * 1_000);
+
+  it('is told by pings, of which the least delayed in a connection counts', async () => {
+    client.connect();
+    const stream = await goLive();
+    expect(client.clockAhead).toBe(0);
+    for (const [seconds, ahead] of [
+      [-3_600, 3_600_000],
+      [-3_700, 3_600_000],
+      [-3_599, 3_599_000],
+    ] as const) {
+      stream.frame('ping', { timestamp: inSeconds(seconds).toISOString() });
+      await settle();
+      expect(client.clockAhead).toBe(ahead);
+    }
+    stream.frame('ping', { timestamp: 'noon' });
+    await settle();
+    expect(client.clockAhead).toBe(3_599_000);
+
+    stream.break();
+    const next = (await nextAttemptAfter(1_000)).stream();
+    next.hello();
+    next.frame('ping', { timestamp: inSeconds(-3_900).toISOString() });
+    await settle();
+    expect(client.clockAhead).toBe(3_900_000);
+  });
+
+  it('is told by the answer itself, where it may be read', async () => {
+    client.connect();
+    await settle();
+    transport.next().json({}, 503, { Date: inSeconds(60).toUTCString() });
+    await settle();
+    expect(client.clockAhead).toBe(-60_000);
+  });
+});
+
 describe('reconnecting', () => {
   it('waits 1, 2, 4, 8, 16, 30, 30 s', async () => {
     client.connect();

@@ -13,7 +13,12 @@ const STEAL_WITHIN_MS = 1_000;
 
 /** What the leader tells: where it stands, an event, a reset. `cursor` is its position after it. */
 export type LeaderWord =
-  | { readonly kind: 'state'; readonly cursor: string | null; readonly status: ConnectionStatus }
+  | {
+      readonly kind: 'state';
+      readonly cursor: string | null;
+      readonly status: ConnectionStatus;
+      readonly clockAhead: number;
+    }
   | { readonly kind: 'event'; readonly cursor: string | null; readonly event: RealtimeEvent }
   | { readonly kind: 'reset'; readonly cursor: string | null; readonly reason: ResetReason };
 

@@ -45,8 +45,8 @@ export abstract class ServerClient extends BaseClient {
     if (this.#leavePage !== null) return false;
     this.#leavePage = this.page.listen((signal) => this.#signal(signal));
     if (options.cursor !== undefined) {
+      // A cursor that was forgotten is told of all the same: only whoever gave this one has loaded anew.
       this.position = options.cursor;
-      this.#forgotten = false;
       this.#identity = null;
     }
     this.#suspended = false;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ResetReason } from './client.js';
+import { PollingClient } from './polling-client.js';
 import { SharedClient, type SharedClientOptions } from './shared-client.js';
 import { activity, FakeBrowser, FakeGateway, type FakeTab, ManualClock } from './testing/index.js';
 
@@ -309,6 +310,71 @@ describe('handing over', () => {
     const published = publish();
     await clock.advance(100);
     expect(first?.got).toEqual(published);
+  });
+});
+
+describe('somebody else who has logged in', () => {
+  const kinds: Record<string, () => SharedClientOptions> = {
+    'whoever asks who it is': () => ({}),
+    'a page that says who it is': () => ({ user: 'whoever has logged in' }),
+    'a page without locks': () => ({ tabs: null }),
+    'a page without locks that polls': () => ({
+      tabs: null,
+      create: (options) => new PollingClient(options),
+    }),
+  };
+
+  it.each(Object.entries(kinds))('has all loaded anew by every tab of %s', async (_, options) => {
+    for (let n = 0; n < 2; n++) {
+      open(options()).client.connect();
+      await clock.advance(100);
+    }
+    gateway.identity = { tenant: 'globex', user: 'gus' };
+    gateway.cut();
+    await clock.advance(31_000);
+    for (const { client } of all) {
+      expect(client.status).toEqual({ state: 'unauthorized', reason: 'identity' });
+    }
+    for (const { client } of all) client.connect();
+    await clock.advance(100);
+    const published = publish();
+    await clock.advance(31_000);
+    for (const { client, resets, got } of all) {
+      expect(client.status).not.toMatchObject({ state: 'unauthorized' });
+      expect([resets, got]).toEqual([['invalid'], published]);
+    }
+  });
+
+  it('is told of only once there is a place to go on from', async () => {
+    const { client, resets } = open({ tabs: null });
+    client.connect();
+    await clock.advance(100);
+    gateway.identity = { tenant: 'globex', user: 'gus' };
+    gateway.cut();
+    await clock.advance(5_000);
+    gateway.unreachable = true;
+    client.connect();
+    await clock.advance(20_000);
+    expect([client.status.state, client.cursor, resets]).toEqual(['offline', null, []]);
+    gateway.unreachable = false;
+    await clock.advance(30_000);
+    expect(resets).toEqual(['invalid']);
+  });
+
+  it('leaves nothing behind when whoever is told of it disconnects', async () => {
+    const [first, second] = await openMany(2);
+    gateway.identity = { tenant: 'globex', user: 'gus' };
+    gateway.cut();
+    await clock.advance(5_000);
+    for (const opened of [first, second]) {
+      opened?.client.onReset(() => opened.client.disconnect());
+      opened?.client.connect();
+    }
+    await clock.advance(100);
+    for (const { client, resets } of all) {
+      expect([client.status.state, resets]).toEqual(['closed', ['invalid']]);
+    }
+    expect([gateway.streams, browser.channels.size]).toEqual([0, 0]);
   });
 });
 

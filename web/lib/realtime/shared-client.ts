@@ -108,7 +108,6 @@ export class SharedClient extends ServerClient {
       ({ cursor, identity }) => {
         this.stopPolling();
         this.position ??= cursor;
-        this.tellForgotten();
         if (identity === null) this.#lead();
         else this.#join(tabs, JSON.stringify([identity.tenant, identity.user]));
       },
@@ -181,6 +180,9 @@ export class SharedClient extends ServerClient {
       } else if (status.state !== 'live' || this.isStill(status.identity)) {
         this.#sayState(status);
         this.setStatus(status);
+        const isConnected = status.state === 'live' || status.state === 'polling';
+        // A listener may have disconnected.
+        if (this.#inner === inner && isConnected && inner.cursor !== null) this.tellForgotten();
       }
     });
     inner.connect(this.position === null ? {} : { cursor: this.position });
@@ -224,7 +226,11 @@ export class SharedClient extends ServerClient {
   /** Makes sure that all up to the leader's cursor is here: what comes after it will be heard. */
   #sync(cursor: string): void {
     this.#synced = true;
-    if (this.position === null || this.position === cursor) return;
+    this.position ??= cursor;
+    if (this.position === cursor) {
+      this.tellForgotten();
+      return;
+    }
     this.#waiting = [];
     this.startPolling(
       (failures) => backoffMs(failures, this.random),

@@ -502,6 +502,33 @@ describe('polling', () => {
   });
 });
 
+describe('somebody else who has logged in', () => {
+  const eve = { tenant: 'acme', user: 'eve' };
+
+  async function untilStopped(): Promise<void> {
+    client.connect();
+    (await goLive()).break();
+    (await nextAttemptAfter(1_000)).stream().frame('hello', eve, 'e1');
+    await settle();
+    expect(client.status).toEqual({ state: 'unauthorized', reason: 'identity' });
+    expect(client.cursor).toBeNull();
+  }
+
+  it.each([{}, { cursor: 'e1' }])(
+    'has all that was shown loaded anew, after connect(%o)',
+    async (options) => {
+      await untilStopped();
+      client.connect(options);
+      await settle();
+      expect(resets).toEqual([]);
+      transport.next().stream().frame('hello', eve, 'e2');
+      await settle();
+      expect(client.status.state).toBe('live');
+      expect(resets).toEqual(['invalid']);
+    },
+  );
+});
+
 describe('reset', () => {
   it('is passed on, and the stream goes on', async () => {
     client.connect();

@@ -130,6 +130,6 @@ export abstract class BaseClient implements RealtimeClient {
 }
 
 function sameStatus(a: ConnectionStatus, b: ConnectionStatus): boolean {
-  // Each `live` is a connection of its own.
-  return a.state !== 'live' && JSON.stringify(a) === JSON.stringify(b);
+  // Connections differ in their `since`, so that a `live` that comes again, as from another tab, is the same one.
+  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -153,6 +153,45 @@ describe('sharing', () => {
     expect([first?.client.clockAhead, second?.client.clockAhead]).toEqual([60_000, 60_000]);
   });
 
+  it('counts one connection in every tab, however often the leader says how it stands', async () => {
+    const tabs = await openMany(3);
+    for (const { tab } of tabs) tab.page.signal('visible');
+    const changes: string[] = [];
+    for (const { client } of tabs) client.onStatus(({ state }) => changes.push(state));
+    for (let minute = 0; minute < 5; minute++) {
+      await clock.advance(50_000);
+      gateway.ping();
+    }
+    expect(changes).toEqual([]);
+    expect(tabs.map(({ client }) => client.stats().connections)).toEqual([1, 1, 1]);
+  });
+
+  it('has its place to go on from when it says that it is live', async () => {
+    const cursors: (string | null)[] = [];
+    for (const { client } of [open({ user: 'ada' }), open({ user: 'ada' })]) {
+      client.onStatus(({ state }) => {
+        if (state === 'live') cursors.push(client.cursor);
+      });
+      client.connect();
+    }
+    await clock.advance(3_000);
+    expect(cursors).toEqual(['c0', 'c0']);
+  });
+
+  it('leaves nothing behind in a tab that disconnects when it hears of the connection', async () => {
+    const [first] = await openMany(1);
+    const second = open();
+    second.client.onStatus(({ state }) => {
+      if (state === 'live') second.client.disconnect();
+    });
+    second.client.connect({ cursor: gateway.cursor });
+    publish();
+    await clock.advance(100);
+    expect(second.client.status.state).toBe('closed');
+    expect(second.got).toEqual([]);
+    first?.client.disconnect();
+  });
+
   it('passes resets on to every tab', async () => {
     const tabs = await openMany(3);
     gateway.reset('expired');

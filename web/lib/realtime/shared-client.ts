@@ -204,13 +204,18 @@ export class SharedClient extends ServerClient {
   }
 
   #hear(word: LeaderWord): void {
+    const group = this.#group;
     if (word.kind === 'state') {
       if (word.status.state === 'live' && !this.isStill(word.status.identity)) return;
       this.ahead = word.clockAhead;
+      // First, because whoever waits for a place to go on from looks when the status changes.
+      this.position ??= word.cursor;
       this.setStatus(word.status);
+      // A listener may have disconnected.
+      if (this.#group !== group) return;
       if (!this.#synced && word.cursor !== null) this.#sync(word.cursor);
     } else if (!this.#synced) {
-      this.#group?.ask();
+      group?.ask();
       return;
     }
     if (this.#waiting === null) {
@@ -226,7 +231,6 @@ export class SharedClient extends ServerClient {
   /** Makes sure that all up to the leader's cursor is here: what comes after it will be heard. */
   #sync(cursor: string): void {
     this.#synced = true;
-    this.position ??= cursor;
     if (this.position === cursor) {
       this.tellForgotten();
       return;

@@ -206,7 +206,7 @@ export const conformance: readonly ConformanceCase[] = [
   },
   {
     name: 'tells of each change of its status, and keeps the same object in between',
-    async run({ client, pass }) {
+    async run({ client, server, pass }) {
       const told: ConnectionStatus[] = [];
       const stop = client.onStatus((status) => {
         same(client.status === status, true);
@@ -216,6 +216,10 @@ export const conformance: readonly ConformanceCase[] = [
       await pass();
       same(client.status === client.status, true);
       same(told.at(-1) === client.status, true);
+      const { status } = client;
+      server.publish(activity('1'));
+      await pass();
+      same(client.status === status || status.state !== 'live', true);
       stop();
       const before = told.length;
       client.disconnect();

@@ -249,6 +249,27 @@ describe('handing over', () => {
     expect(gateway.streams).toBe(1);
   });
 
+  it('brings all of a poll to every tab, also when the leader disconnects in the middle of it', async () => {
+    const polling: SharedClientOptions = { create: (options) => new PollingClient(options) };
+    for (let n = 0; n < 3; n++) {
+      open(polling).client.connect();
+      await clock.advance(100);
+    }
+    const published = publish(2);
+    await clock.advance(30_000);
+    for (const { client } of all) expect(client.cursor).toBe(gateway.cursor);
+
+    const [first] = all;
+    const stop = first?.client.subscribe('activity:new', () => first.client.disconnect());
+    published.push(...publish(3));
+    await clock.advance(30_000);
+    expect(first?.got).toEqual(published.slice(0, 3));
+    stop?.();
+    first?.client.connect();
+    await clock.advance(30_000);
+    for (const { got } of all) expect(got).toEqual(published);
+  });
+
   it('takes over from a frozen leader within 7 s, and has it back as a follower', async () => {
     const tabs = await openMany(4);
     const [first] = tabs;

@@ -450,6 +450,37 @@ describe('polling', () => {
     expect(transport.waiting).toBe(0);
   });
 
+  it('brings again what a listener that disconnected kept from being delivered', async () => {
+    await untilPolling();
+    const stop = client.subscribe('activity:new', () => client.disconnect());
+    const events = [activity('1'), activity('2')];
+    transport.next().json({ events, cursor: 'c2', more: false });
+    await settle();
+    expect(received).toEqual(['1']);
+    stop();
+    client.connect();
+    await settle();
+    const request = transport.next();
+    expect(request.headers.get('Last-Event-ID')).toBe('c0');
+    const stream = request.stream();
+    stream.hello('c0');
+    stream.activity('1', 'c1');
+    stream.activity('2', 'c2');
+    await settle();
+    expect(received).toEqual(['1', '2']);
+  });
+
+  it('leaves the place alone that a listener has it go on from', async () => {
+    await untilPolling();
+    client.subscribe('activity:new', () => {
+      client.disconnect();
+      client.connect({ cursor: 'c7' });
+    });
+    transport.next().json({ events: [activity('1')], cursor: 'c1', more: false });
+    await settle();
+    expect(client.cursor).toBe('c7');
+  });
+
   it('says offline while polls fail too', async () => {
     await untilPolling();
     transport.next().fail();
@@ -478,10 +509,12 @@ describe('polling', () => {
 
   it('passes a reset on', async () => {
     await untilPolling();
+    const cursors: (string | null)[] = [];
+    client.onReset(() => cursors.push(client.cursor));
     transport.next().json({ events: [], cursor: 'c9', more: false, reset: { reason: 'epoch' } });
     await settle();
     expect(resets).toEqual(['epoch']);
-    expect(client.cursor).toBe('c9');
+    expect(cursors).toEqual(['c9']);
   });
 
   it('without a cursor only asks where to begin', async () => {

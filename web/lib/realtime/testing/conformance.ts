@@ -129,16 +129,21 @@ export const conformance: readonly ConformanceCase[] = [
     },
   },
   {
-    name: 'stops within a delivery when a listener disconnects',
+    name: 'stops within a delivery when a listener disconnects, and brings the rest after connect',
     async run({ client, server, pass }) {
       const got = ids(client);
       const { cursor } = server;
-      client.subscribe('activity:new', () => client.disconnect());
-      server.publish(activity('1'), activity('2'));
+      const stop = client.subscribe('activity:new', () => client.disconnect());
+      server.publish(activity('1'), activity('2'), activity('3'));
       client.connect({ cursor });
       await pass();
       same(got, ['1']);
       same(client.status.state, 'closed');
+      stop();
+      client.connect();
+      await pass();
+      same(got, ['1', '2', '3']);
+      same(client.cursor, server.cursor);
     },
   },
   {

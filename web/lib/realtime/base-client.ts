@@ -29,6 +29,8 @@ export abstract class BaseClient implements RealtimeClient {
   #presenter = true;
   /** Where to go on from. */
   protected position: string | null;
+  /** What `clockAhead` says. */
+  protected ahead = 0;
 
   protected constructor(clock: Clock, cursor: string | null, remember?: number) {
     this.#stats = new StatsRecorder(clock);
@@ -45,6 +47,10 @@ export abstract class BaseClient implements RealtimeClient {
 
   get cursor(): string | null {
     return this.position;
+  }
+
+  get clockAhead(): number {
+    return this.ahead;
   }
 
   get isPresenter(): boolean {
@@ -124,6 +130,6 @@ export abstract class BaseClient implements RealtimeClient {
 }
 
 function sameStatus(a: ConnectionStatus, b: ConnectionStatus): boolean {
-  // Each `live` is a connection of its own.
-  return a.state !== 'live' && JSON.stringify(a) === JSON.stringify(b);
+  // Connections differ in their `since`, so that a `live` that comes again, as from another tab, is the same one.
+  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -137,6 +137,11 @@ export interface RealtimeClient {
   /** Up to where events have been received; `null` before the first connection. Opaque. */
   readonly cursor: string | null;
   /**
+   * Milliseconds by which the clock here is ahead of the server's (negative: behind), as far as a stream has told; 0
+   * until then. To be taken off the time here before that is compared with a time of the server's.
+   */
+  readonly clockAhead: number;
+  /**
    * Starts, and keeps going through failures until `disconnect` or an invalid session. Without a cursor it goes on
    * from the last one, or from now. Returns false, and changes nothing, when it was already started.
    */

@@ -28,6 +28,7 @@ export {
   type ActivityPage,
   type NotificationPage,
   type PageOptions,
+  type RestOptions,
 } from './rest.js';
 export type { ClientOptions, Topic } from './options.js';
 export type { Page, PageSignal } from './page.js';

@@ -2,7 +2,7 @@ import { retryAfterMs } from './backoff.js';
 import type { Identity, RealtimeEvent, ResetReason } from './client.js';
 import type { Clock } from './clock.js';
 import { decodeJson, isObject, toEvents, toIdentity, toResetReason } from './events.js';
-import { type Access, send, untilAborted } from './request.js';
+import { type Access, send, untilAborted, withinTime } from './request.js';
 import { isBadCursor } from './sse-stream.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -34,47 +34,45 @@ export interface PollOptions {
   readonly signal: AbortSignal;
 }
 
+const failed: PollResult = { kind: 'failed', retryAfterMs: null, badCursor: false };
+
 /** Asks once for the events since the cursor; without one, only for a cursor to begin at. Never rejects. */
 export async function poll(options: PollOptions): Promise<PollResult> {
-  const { cursor, clock } = options;
-  const abort = new AbortController();
-  const giveUp = () => abort.abort();
-  options.signal.addEventListener('abort', giveUp, { once: true });
-  const cancelTimeout = clock.after(ANSWER_TIMEOUT_MS, giveUp);
-  const query =
-    cursor === null
-      ? new URLSearchParams({ limit: '1' })
-      : new URLSearchParams({ cursor, topics: options.topics.join(',') });
+  const { clock, signal } = options;
   try {
-    const response = await send(options.access, `/api/activity?${query.toString()}`, {
-      headers: { Accept: 'application/json' },
-      signal: abort.signal,
-    });
-    if (response.status === 401) return { kind: 'unauthorized' };
-    if (!response.ok) {
-      return {
-        kind: 'failed',
-        retryAfterMs: retryAfterMs(response, clock),
-        badCursor: await isBadCursor(response, abort.signal),
-      };
-    }
-    const body = decodeJson(await untilAborted(response.text(), abort.signal));
-    if (!isObject(body) || typeof body.cursor !== 'string') return failed;
-    return {
-      kind: 'page',
-      // Without a cursor the answer is history, which the application loads by itself.
-      events: cursor === null ? [] : toEvents(body.events),
-      cursor: body.cursor,
-      more: cursor !== null && body.more === true,
-      reset: isObject(body.reset) ? toResetReason(body.reset.reason) : null,
-      identity: toIdentity(body),
-    };
+    return await withinTime(clock, ANSWER_TIMEOUT_MS, signal, (within) => ask(options, within));
   } catch {
     return failed;
-  } finally {
-    cancelTimeout();
-    options.signal.removeEventListener('abort', giveUp);
   }
 }
 
-const failed: PollResult = { kind: 'failed', retryAfterMs: null, badCursor: false };
+async function ask(options: PollOptions, signal: AbortSignal): Promise<PollResult> {
+  const { access, topics, cursor, clock } = options;
+  const query =
+    cursor === null
+      ? new URLSearchParams({ limit: '1' })
+      : new URLSearchParams({ cursor, topics: topics.join(',') });
+  const response = await send(access, `/api/activity?${query.toString()}`, {
+    headers: { Accept: 'application/json' },
+    signal,
+  });
+  if (response.status === 401) return { kind: 'unauthorized' };
+  if (!response.ok) {
+    return {
+      kind: 'failed',
+      retryAfterMs: retryAfterMs(response, clock),
+      badCursor: await isBadCursor(response, signal),
+    };
+  }
+  const body = decodeJson(await untilAborted(response.text(), signal));
+  if (!isObject(body) || typeof body.cursor !== 'string') return failed;
+  return {
+    kind: 'page',
+    // Without a cursor the answer is history, which the application loads by itself.
+    events: cursor === null ? [] : toEvents(body.events),
+    cursor: body.cursor,
+    more: cursor !== null && body.more === true,
+    reset: isObject(body.reset) ? toResetReason(body.reset.reason) : null,
+    identity: toIdentity(body),
+  };
+}

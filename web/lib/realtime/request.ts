@@ -1,3 +1,5 @@
+import type { Clock } from './clock.js';
+
 /** The part of `fetch` that is used here. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -27,6 +29,26 @@ export async function send(access: Access, path: string, init: RequestInit): Pro
     cache: 'no-store',
   });
   return untilAborted(request, init.signal);
+}
+
+/** Gives work a signal that aborts when the caller's does or when the time is up. */
+export async function withinTime<T>(
+  clock: Clock,
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const abort = new AbortController();
+  const giveUp = () => abort.abort();
+  if (signal?.aborted) giveUp();
+  signal?.addEventListener('abort', giveUp, { once: true });
+  const cancelTimeout = clock.after(milliseconds, giveUp);
+  try {
+    return await work(abort.signal);
+  } finally {
+    cancelTimeout();
+    signal?.removeEventListener('abort', giveUp);
+  }
 }
 
 /** Rejects as soon as the signal aborts, also when what is waited for takes no notice of it. */

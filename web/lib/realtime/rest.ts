@@ -1,6 +1,16 @@
 import type { JsonObject, RealtimeEvent } from './client.js';
+import { type Clock, systemClock } from './clock.js';
 import { decodeJson, isObject, toEvents, toId } from './events.js';
-import { type Access, send } from './request.js';
+import { type Access, send, untilAborted, withinTime } from './request.js';
+
+// Longer than the stream and a poll wait: a browser that has no connection left keeps a request until one is free.
+const ANSWER_TIMEOUT_MS = 15_000;
+
+/** Options of {@link RestApi}. */
+export interface RestOptions extends Access {
+  /** For tests. */
+  readonly clock?: Clock;
+}
 
 /** One page of history, newest first. */
 export interface ActivityPage {
@@ -41,12 +51,17 @@ export class ApiError extends Error {
   }
 }
 
-/** The calls beside the stream: history, notifications, and marking them as read. All reject with {@link ApiError}. */
+/**
+ * The calls beside the stream: history, notifications, and marking them as read. All reject with {@link ApiError}; of
+ * status 0 also when no answer has come within 15 s, as where the network fails.
+ */
 export class RestApi {
   readonly #access: Access;
+  readonly #clock: Clock;
 
-  constructor(access: Access = {}) {
-    this.#access = access;
+  constructor(options: RestOptions = {}) {
+    this.#access = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   async listActivity(options: PageOptions = {}): Promise<ActivityPage> {
@@ -81,29 +96,40 @@ export class RestApi {
   }
 
   async #call(method: string, path: string, signal?: AbortSignal): Promise<JsonObject> {
-    let response: Response;
-    let body: unknown;
-    try {
-      response = await send(this.#access, path, {
-        method,
-        headers: { Accept: 'application/json' },
-        ...(signal ? { signal } : {}),
-      });
-      body = decodeJson(await response.text());
-    } catch (error) {
-      throw new ApiError(0, 'The server could not be reached.', null, { cause: error });
-    }
-    if (!response.ok) {
+    const { status, ok, body } = await this.#answer(method, path, signal);
+    if (!ok) {
       const problem = isObject(body) ? body : {};
       throw new ApiError(
-        response.status,
-        toId(problem.detail) ?? toId(problem.title) ?? `The server answered ${response.status}.`,
+        status,
+        toId(problem.detail) ?? toId(problem.title) ?? `The server answered ${status}.`,
         toId(problem.field),
       );
     }
     if (!isObject(body)) throw unusable();
     return body;
   }
+
+  async #answer(method: string, path: string, signal?: AbortSignal): Promise<Answer> {
+    try {
+      return await withinTime(this.#clock, ANSWER_TIMEOUT_MS, signal, async (within) => {
+        const response = await send(this.#access, path, {
+          method,
+          headers: { Accept: 'application/json' },
+          signal: within,
+        });
+        const body = decodeJson(await untilAborted(response.text(), within));
+        return { status: response.status, ok: response.ok, body };
+      });
+    } catch (error) {
+      throw new ApiError(0, 'The server could not be reached.', null, { cause: error });
+    }
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly ok: boolean;
+  readonly body: unknown;
 }
 
 function query(options: PageOptions): string {

@@ -45,8 +45,8 @@ export abstract class ServerClient extends BaseClient {
     if (this.#leavePage !== null) return false;
     this.#leavePage = this.page.listen((signal) => this.#signal(signal));
     if (options.cursor !== undefined) {
+      // A cursor that was forgotten is told of all the same: only whoever gave this one has loaded anew.
       this.position = options.cursor;
-      this.#forgotten = false;
       this.#identity = null;
     }
     this.#suspended = false;
@@ -121,14 +121,18 @@ export abstract class ServerClient extends BaseClient {
 
   protected takePage(page: PollPage): void {
     const { poller } = this;
-    this.position = page.cursor;
-    this.tellForgotten();
-    if (page.reset !== null) this.reset(page.reset);
+    if (page.reset !== null || this.#forgotten) {
+      // Before the events: a reload that begins now holds them all, and needs a place to go on from.
+      this.position = page.cursor;
+      this.tellForgotten();
+      if (page.reset !== null) this.reset(page.reset);
+    }
     for (const event of page.events) {
-      // A listener may have disconnected.
+      // A listener may have disconnected: the page comes again then, and what of it was delivered is dropped.
       if (this.poller !== poller) return;
       this.deliver(event);
     }
+    if (this.poller === poller) this.position = page.cursor;
   }
 
   #polled(result: PollResult, onPage: (page: PollPage) => void): void {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ResetReason } from './client.js';
+import { PollingClient } from './polling-client.js';
 import { SharedClient, type SharedClientOptions } from './shared-client.js';
 import { activity, FakeBrowser, FakeGateway, type FakeTab, ManualClock } from './testing/index.js';
 
@@ -144,6 +145,53 @@ describe('sharing', () => {
     expect(late.got).toEqual([...before, ...after]);
   });
 
+  it('tells every tab what the time is at the server', async () => {
+    const [first, second] = await openMany(2);
+    second?.tab.page.signal('visible');
+    gateway.ping(new Date(clock.now() - 60_000).toISOString());
+    await clock.advance(3_000);
+    expect([first?.client.clockAhead, second?.client.clockAhead]).toEqual([60_000, 60_000]);
+  });
+
+  it('counts one connection in every tab, however often the leader says how it stands', async () => {
+    const tabs = await openMany(3);
+    for (const { tab } of tabs) tab.page.signal('visible');
+    const changes: string[] = [];
+    for (const { client } of tabs) client.onStatus(({ state }) => changes.push(state));
+    for (let minute = 0; minute < 5; minute++) {
+      await clock.advance(50_000);
+      gateway.ping();
+    }
+    expect(changes).toEqual([]);
+    expect(tabs.map(({ client }) => client.stats().connections)).toEqual([1, 1, 1]);
+  });
+
+  it('has its place to go on from when it says that it is live', async () => {
+    const cursors: (string | null)[] = [];
+    for (const { client } of [open({ user: 'ada' }), open({ user: 'ada' })]) {
+      client.onStatus(({ state }) => {
+        if (state === 'live') cursors.push(client.cursor);
+      });
+      client.connect();
+    }
+    await clock.advance(3_000);
+    expect(cursors).toEqual(['c0', 'c0']);
+  });
+
+  it('leaves nothing behind in a tab that disconnects when it hears of the connection', async () => {
+    const [first] = await openMany(1);
+    const second = open();
+    second.client.onStatus(({ state }) => {
+      if (state === 'live') second.client.disconnect();
+    });
+    second.client.connect({ cursor: gateway.cursor });
+    publish();
+    await clock.advance(100);
+    expect(second.client.status.state).toBe('closed');
+    expect(second.got).toEqual([]);
+    first?.client.disconnect();
+  });
+
   it('passes resets on to every tab', async () => {
     const tabs = await openMany(3);
     gateway.reset('expired');
@@ -199,6 +247,27 @@ describe('handing over', () => {
     expect(second?.got).toEqual(published);
     expect(second?.client.status.state).toBe('live');
     expect(gateway.streams).toBe(1);
+  });
+
+  it('brings all of a poll to every tab, also when the leader disconnects in the middle of it', async () => {
+    const polling: SharedClientOptions = { create: (options) => new PollingClient(options) };
+    for (let n = 0; n < 3; n++) {
+      open(polling).client.connect();
+      await clock.advance(100);
+    }
+    const published = publish(2);
+    await clock.advance(30_000);
+    for (const { client } of all) expect(client.cursor).toBe(gateway.cursor);
+
+    const [first] = all;
+    const stop = first?.client.subscribe('activity:new', () => first.client.disconnect());
+    published.push(...publish(3));
+    await clock.advance(30_000);
+    expect(first?.got).toEqual(published.slice(0, 3));
+    stop?.();
+    first?.client.connect();
+    await clock.advance(30_000);
+    for (const { got } of all) expect(got).toEqual(published);
   });
 
   it('takes over from a frozen leader within 7 s, and has it back as a follower', async () => {
@@ -301,6 +370,71 @@ describe('handing over', () => {
     const published = publish();
     await clock.advance(100);
     expect(first?.got).toEqual(published);
+  });
+});
+
+describe('somebody else who has logged in', () => {
+  const kinds: Record<string, () => SharedClientOptions> = {
+    'whoever asks who it is': () => ({}),
+    'a page that says who it is': () => ({ user: 'whoever has logged in' }),
+    'a page without locks': () => ({ tabs: null }),
+    'a page without locks that polls': () => ({
+      tabs: null,
+      create: (options) => new PollingClient(options),
+    }),
+  };
+
+  it.each(Object.entries(kinds))('has all loaded anew by every tab of %s', async (_, options) => {
+    for (let n = 0; n < 2; n++) {
+      open(options()).client.connect();
+      await clock.advance(100);
+    }
+    gateway.identity = { tenant: 'globex', user: 'gus' };
+    gateway.cut();
+    await clock.advance(31_000);
+    for (const { client } of all) {
+      expect(client.status).toEqual({ state: 'unauthorized', reason: 'identity' });
+    }
+    for (const { client } of all) client.connect();
+    await clock.advance(100);
+    const published = publish();
+    await clock.advance(31_000);
+    for (const { client, resets, got } of all) {
+      expect(client.status).not.toMatchObject({ state: 'unauthorized' });
+      expect([resets, got]).toEqual([['invalid'], published]);
+    }
+  });
+
+  it('is told of only once there is a place to go on from', async () => {
+    const { client, resets } = open({ tabs: null });
+    client.connect();
+    await clock.advance(100);
+    gateway.identity = { tenant: 'globex', user: 'gus' };
+    gateway.cut();
+    await clock.advance(5_000);
+    gateway.unreachable = true;
+    client.connect();
+    await clock.advance(20_000);
+    expect([client.status.state, client.cursor, resets]).toEqual(['offline', null, []]);
+    gateway.unreachable = false;
+    await clock.advance(30_000);
+    expect(resets).toEqual(['invalid']);
+  });
+
+  it('leaves nothing behind when whoever is told of it disconnects', async () => {
+    const [first, second] = await openMany(2);
+    gateway.identity = { tenant: 'globex', user: 'gus' };
+    gateway.cut();
+    await clock.advance(5_000);
+    for (const opened of [first, second]) {
+      opened?.client.onReset(() => opened.client.disconnect());
+      opened?.client.connect();
+    }
+    await clock.advance(100);
+    for (const { client, resets } of all) {
+      expect([client.status.state, resets]).toEqual(['closed', ['invalid']]);
+    }
+    expect([gateway.streams, browser.channels.size]).toEqual([0, 0]);
   });
 });
 

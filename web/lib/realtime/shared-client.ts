@@ -54,6 +54,10 @@ export class SharedClient extends ServerClient {
     return this.#inner?.cursor ?? this.position;
   }
 
+  override get clockAhead(): number {
+    return this.#inner?.clockAhead ?? this.ahead;
+  }
+
   override stats(): ConnectionStats {
     const stats = super.stats();
     // The connection drops what comes twice before it gets here.
@@ -104,7 +108,6 @@ export class SharedClient extends ServerClient {
       ({ cursor, identity }) => {
         this.stopPolling();
         this.position ??= cursor;
-        this.tellForgotten();
         if (identity === null) this.#lead();
         else this.#join(tabs, JSON.stringify([identity.tenant, identity.user]));
       },
@@ -177,31 +180,42 @@ export class SharedClient extends ServerClient {
       } else if (status.state !== 'live' || this.isStill(status.identity)) {
         this.#sayState(status);
         this.setStatus(status);
+        const isConnected = status.state === 'live' || status.state === 'polling';
+        // A listener may have disconnected.
+        if (this.#inner === inner && isConnected && inner.cursor !== null) this.tellForgotten();
       }
     });
     inner.connect(this.position === null ? {} : { cursor: this.position });
   }
 
   #sayState(status = this.status): void {
-    this.#group?.say({ kind: 'state', cursor: this.cursor, status });
+    const { cursor, clockAhead } = this;
+    this.#group?.say({ kind: 'state', cursor, status, clockAhead });
   }
 
   #dropInner(): void {
     const inner = this.#inner;
     if (inner === null) return;
     this.position = this.cursor;
+    this.ahead = this.clockAhead;
     this.#duplicatesBefore += inner.stats().duplicates;
     this.#inner = null;
     inner.disconnect();
   }
 
   #hear(word: LeaderWord): void {
+    const group = this.#group;
     if (word.kind === 'state') {
       if (word.status.state === 'live' && !this.isStill(word.status.identity)) return;
+      this.ahead = word.clockAhead;
+      // First, because whoever waits for a place to go on from looks when the status changes.
+      this.position ??= word.cursor;
       this.setStatus(word.status);
+      // A listener may have disconnected.
+      if (this.#group !== group) return;
       if (!this.#synced && word.cursor !== null) this.#sync(word.cursor);
     } else if (!this.#synced) {
-      this.#group?.ask();
+      group?.ask();
       return;
     }
     if (this.#waiting === null) {
@@ -217,7 +231,10 @@ export class SharedClient extends ServerClient {
   /** Makes sure that all up to the leader's cursor is here: what comes after it will be heard. */
   #sync(cursor: string): void {
     this.#synced = true;
-    if (this.position === null || this.position === cursor) return;
+    if (this.position === cursor) {
+      this.tellForgotten();
+      return;
+    }
     this.#waiting = [];
     this.startPolling(
       (failures) => backoffMs(failures, this.random),

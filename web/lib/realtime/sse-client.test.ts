@@ -233,6 +233,43 @@ describe('events', () => {
   });
 });
 
+describe('the clock of the server', () => {
+  const inSeconds = (seconds: number) => new Date(clock.now() + seconds * 1_000);
+
+  it('is told by pings, of which the least delayed in a connection counts', async () => {
+    client.connect();
+    const stream = await goLive();
+    expect(client.clockAhead).toBe(0);
+    for (const [seconds, ahead] of [
+      [-3_600, 3_600_000],
+      [-3_700, 3_600_000],
+      [-3_599, 3_599_000],
+    ] as const) {
+      stream.frame('ping', { timestamp: inSeconds(seconds).toISOString() });
+      await settle();
+      expect(client.clockAhead).toBe(ahead);
+    }
+    stream.frame('ping', { timestamp: 'noon' });
+    await settle();
+    expect(client.clockAhead).toBe(3_599_000);
+
+    stream.break();
+    const next = (await nextAttemptAfter(1_000)).stream();
+    next.hello();
+    next.frame('ping', { timestamp: inSeconds(-3_900).toISOString() });
+    await settle();
+    expect(client.clockAhead).toBe(3_900_000);
+  });
+
+  it('is told by the answer itself, where it may be read', async () => {
+    client.connect();
+    await settle();
+    transport.next().json({}, 503, { Date: inSeconds(60).toUTCString() });
+    await settle();
+    expect(client.clockAhead).toBe(-60_000);
+  });
+});
+
 describe('reconnecting', () => {
   it('waits 1, 2, 4, 8, 16, 30, 30 s', async () => {
     client.connect();
@@ -413,6 +450,37 @@ describe('polling', () => {
     expect(transport.waiting).toBe(0);
   });
 
+  it('brings again what a listener that disconnected kept from being delivered', async () => {
+    await untilPolling();
+    const stop = client.subscribe('activity:new', () => client.disconnect());
+    const events = [activity('1'), activity('2')];
+    transport.next().json({ events, cursor: 'c2', more: false });
+    await settle();
+    expect(received).toEqual(['1']);
+    stop();
+    client.connect();
+    await settle();
+    const request = transport.next();
+    expect(request.headers.get('Last-Event-ID')).toBe('c0');
+    const stream = request.stream();
+    stream.hello('c0');
+    stream.activity('1', 'c1');
+    stream.activity('2', 'c2');
+    await settle();
+    expect(received).toEqual(['1', '2']);
+  });
+
+  it('leaves the place alone that a listener has it go on from', async () => {
+    await untilPolling();
+    client.subscribe('activity:new', () => {
+      client.disconnect();
+      client.connect({ cursor: 'c7' });
+    });
+    transport.next().json({ events: [activity('1')], cursor: 'c1', more: false });
+    await settle();
+    expect(client.cursor).toBe('c7');
+  });
+
   it('says offline while polls fail too', async () => {
     await untilPolling();
     transport.next().fail();
@@ -441,10 +509,12 @@ describe('polling', () => {
 
   it('passes a reset on', async () => {
     await untilPolling();
+    const cursors: (string | null)[] = [];
+    client.onReset(() => cursors.push(client.cursor));
     transport.next().json({ events: [], cursor: 'c9', more: false, reset: { reason: 'epoch' } });
     await settle();
     expect(resets).toEqual(['epoch']);
-    expect(client.cursor).toBe('c9');
+    expect(cursors).toEqual(['c9']);
   });
 
   it('without a cursor only asks where to begin', async () => {
@@ -463,6 +533,33 @@ describe('polling', () => {
     expect(received).toEqual([]);
     expect(client.cursor).toBe('c1');
   });
+});
+
+describe('somebody else who has logged in', () => {
+  const eve = { tenant: 'acme', user: 'eve' };
+
+  async function untilStopped(): Promise<void> {
+    client.connect();
+    (await goLive()).break();
+    (await nextAttemptAfter(1_000)).stream().frame('hello', eve, 'e1');
+    await settle();
+    expect(client.status).toEqual({ state: 'unauthorized', reason: 'identity' });
+    expect(client.cursor).toBeNull();
+  }
+
+  it.each([{}, { cursor: 'e1' }])(
+    'has all that was shown loaded anew, after connect(%o)',
+    async (options) => {
+      await untilStopped();
+      client.connect(options);
+      await settle();
+      expect(resets).toEqual([]);
+      transport.next().stream().frame('hello', eve, 'e2');
+      await settle();
+      expect(client.status.state).toBe('live');
+      expect(resets).toEqual(['invalid']);
+    },
+  );
 });
 
 describe('reset', () => {

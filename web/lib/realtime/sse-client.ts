@@ -107,6 +107,7 @@ export class SSEClient extends ServerClient {
     this.show();
     // A listener may have disconnected.
     if (attempt.signal.aborted) return;
+    let ahead = Infinity;
     void readStream({
       access: this.options,
       path: `/api/activity/stream?topics=${this.topics.join(',')}`,
@@ -125,6 +126,11 @@ export class SSEClient extends ServerClient {
         },
         onRetry: (milliseconds) => {
           this.#serverRetryMs = milliseconds;
+        },
+        onTime: (time) => {
+          // What was held up on its way makes the clock here seem further ahead than it is.
+          ahead = Math.min(ahead, this.clock.now() - time);
+          this.ahead = ahead;
         },
       },
     }).then((end) => {

@@ -25,6 +25,8 @@ interface StreamHandlers {
   /** Called just before the handler of the frame that carries it. */
   onCursor(cursor: string): void;
   onRetry(milliseconds: number): void;
+  /** What time it was at the server when it sent what was just received. */
+  onTime(time: number): void;
 }
 
 /** One connection: where, and from where on. */
@@ -53,6 +55,8 @@ export async function readStream(options: StreamOptions): Promise<StreamEnd> {
       },
       signal: abort.signal,
     });
+    // Another origin's script may not be shown it: then the first ping tells.
+    tellTime(handlers, response.headers.get('Date'));
     if (!isStream(response)) return await refusal(response, clock, abort.signal);
 
     const frames = new FrameReader(handlers, signal);
@@ -97,6 +101,11 @@ export async function isBadCursor(response: Response, signal: AbortSignal): Prom
   return ['cursor', 'last-event-id'].includes(field.toLowerCase());
 }
 
+function tellTime(handlers: StreamHandlers, text: string | null): void {
+  const time = Date.parse(text ?? '');
+  if (!Number.isNaN(time)) handlers.onTime(time);
+}
+
 /** Turns the frames of one connection into calls of the handlers. */
 class FrameReader {
   /** Why the server closes, once it has said so. */
@@ -134,6 +143,9 @@ class FrameReader {
         break;
       case 'reset':
         this.#handlers.onReset(toResetReason(fields.reason));
+        break;
+      case 'ping':
+        tellTime(this.#handlers, toId(fields.timestamp));
         break;
       case 'bye':
         this.bye = toId(fields.reason) ?? '';

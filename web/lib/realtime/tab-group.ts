@@ -11,9 +11,17 @@ const SILENT_AFTER_MS = 6_000;
 /** The tabs that notice don't all act at once, and one that is looked at acts first. */
 const STEAL_WITHIN_MS = 1_000;
 
-/** What the leader tells: where it stands, an event, a reset. `cursor` is its position after it. */
+/**
+ * What the leader tells: where it stands, an event, a reset. `cursor` is its position, from which whatever it hasn't told
+ * comes: after the event, or before all events of the same poll.
+ */
 export type LeaderWord =
-  | { readonly kind: 'state'; readonly cursor: string | null; readonly status: ConnectionStatus }
+  | {
+      readonly kind: 'state';
+      readonly cursor: string | null;
+      readonly status: ConnectionStatus;
+      readonly clockAhead: number;
+    }
   | { readonly kind: 'event'; readonly cursor: string | null; readonly event: RealtimeEvent }
   | { readonly kind: 'reset'; readonly cursor: string | null; readonly reason: ResetReason };
 

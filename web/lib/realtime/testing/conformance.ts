@@ -129,16 +129,21 @@ export const conformance: readonly ConformanceCase[] = [
     },
   },
   {
-    name: 'stops within a delivery when a listener disconnects',
+    name: 'stops within a delivery when a listener disconnects, and brings the rest after connect',
     async run({ client, server, pass }) {
       const got = ids(client);
       const { cursor } = server;
-      client.subscribe('activity:new', () => client.disconnect());
-      server.publish(activity('1'), activity('2'));
+      const stop = client.subscribe('activity:new', () => client.disconnect());
+      server.publish(activity('1'), activity('2'), activity('3'));
       client.connect({ cursor });
       await pass();
       same(got, ['1']);
       same(client.status.state, 'closed');
+      stop();
+      client.connect();
+      await pass();
+      same(got, ['1', '2', '3']);
+      same(client.cursor, server.cursor);
     },
   },
   {
@@ -206,7 +211,7 @@ export const conformance: readonly ConformanceCase[] = [
   },
   {
     name: 'tells of each change of its status, and keeps the same object in between',
-    async run({ client, pass }) {
+    async run({ client, server, pass }) {
       const told: ConnectionStatus[] = [];
       const stop = client.onStatus((status) => {
         same(client.status === status, true);
@@ -216,6 +221,10 @@ export const conformance: readonly ConformanceCase[] = [
       await pass();
       same(client.status === client.status, true);
       same(told.at(-1) === client.status, true);
+      const { status } = client;
+      server.publish(activity('1'));
+      await pass();
+      same(client.status === status || status.state !== 'live', true);
       stop();
       const before = told.length;
       client.disconnect();

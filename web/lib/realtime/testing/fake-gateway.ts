@@ -70,9 +70,9 @@ export class FakeGateway {
     this.#each((stream) => stream.frame('reset', { reason }, this.cursor));
   }
 
-  /** Sends a sign of life with the cursor. */
-  ping(): void {
-    this.#each((stream) => stream.frame('ping', {}, this.cursor));
+  /** Sends a sign of life with the cursor and, where it is given, the server's time. */
+  ping(timestamp?: string): void {
+    this.#each((stream) => stream.frame('ping', { timestamp }, this.cursor));
   }
 
   /** Breaks all streams. */

@@ -57,6 +57,7 @@ type Listener struct {
 	wanted  map[string]string // channel → tenant
 	conn    *pgx.Conn
 	heard   bool // a probe has come back, and none has failed to since
+	late    bool // one should have come back by now
 	probed  bool // once
 	attempt int
 	lacking bool // not all that is wanted is listened to
@@ -110,6 +111,14 @@ func (l *Listener) Hears() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.heard
+}
+
+// OnTime reports whether Hears holds and no probe is late at the moment. A busy system may have one late that comes back: it is
+// for what costs little to do in vain.
+func (l *Listener) OnTime() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.heard && !l.late
 }
 
 func (l *Listener) isLacking() bool {
@@ -328,7 +337,7 @@ func (l *Listener) probe(ctx context.Context) {
 		} else if heard && !l.heard {
 			l.log.Info("the listener hears")
 		}
-		l.heard, l.probed = heard, true
+		l.heard, l.late, l.probed = heard, false, true
 		if heard {
 			l.attempt = 0
 		} else if errors.Is(err, errDeaf) && conn != nil && l.conn == conn { // a newer one has all of the next probe's time
@@ -383,6 +392,9 @@ func (l *Listener) send(ctx context.Context, number uint64) error {
 					return nil
 				}
 			case <-again.C: // late already: don't rely on hints
+				l.mu.Lock()
+				l.late = true
+				l.mu.Unlock()
 				l.sink.Wake(0)
 				waiting = false
 			}

@@ -25,6 +25,7 @@ const (
 	probeEvery  = 2 * time.Second
 	deafRead    = 250 * time.Millisecond
 	longestWait = 5 * time.Second // between two attempts to connect
+	atATime     = 1000            // channels that one statement listens to or leaves: notifications, probes among them, wait for it
 )
 
 // ProbeTimeout is usual for NewListener: a listener that has gone deaf is noticed within 5 s, as probes are sent every 2.
@@ -56,9 +57,11 @@ type Listener struct {
 	wanted  map[string]string // channel → tenant
 	conn    *pgx.Conn
 	heard   bool // a probe has come back, and none has failed to since
+	late    bool // one should have come back by now
 	probed  bool // once
 	attempt int
-	crowded bool // not all that is wanted is listened to
+	lacking bool // not all that is wanted is listened to
+	crowded bool // nor will be: there is more of it than Most
 
 	channels map[string]Channel // not touched once Run has been called
 
@@ -92,6 +95,11 @@ func (l *Listener) Want(tenant string, wanted bool) {
 		delete(l.wanted, gateway.Channel(tenant))
 	}
 	l.mu.Unlock()
+	l.poke()
+}
+
+// poke has a probe sent at once.
+func (l *Listener) poke() {
 	select {
 	case l.changed <- struct{}{}:
 	default:
@@ -105,17 +113,48 @@ func (l *Listener) Hears() bool {
 	return l.heard
 }
 
-func (l *Listener) isCrowded() bool {
+// OnTime reports whether Hears holds and no probe is late at the moment. A busy system may have one late that comes back: it is
+// for what costs little to do in vain.
+func (l *Listener) OnTime() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.crowded
+	return l.heard && !l.late
+}
+
+func (l *Listener) isLacking() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lacking
 }
 
 // Run listens until ctx ends, reconnecting with backoff.
 func (l *Listener) Run(ctx context.Context, sink HintSink) {
 	l.sink = sink
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { l.probe(ctx) })
+	wg.Go(func() { l.readWhileDeaf(ctx) })
+	for ctx.Err() == nil {
+		l.listen(ctx)
+	}
+}
+
+// listen tries to connect, and listens for as long as the connection stands. A pgxlisten.Listener forgets no handler, and listens
+// to every channel that it has one for with a statement of its own, before it hears anything: so each connection has another, which
+// knows but a few channels at first. Those of tenants are added by sync.
+func (l *Listener) listen(ctx context.Context) {
+	ctx, over := context.WithCancel(ctx)
+	defer over()
+	begun := false
 	l.inner = &pgxlisten.Listener{
-		Connect: l.connect,
+		Connect: func(ctx context.Context) (*pgx.Conn, error) {
+			if begun {
+				over()
+				return nil, ctx.Err()
+			}
+			begun = true
+			return l.connect(ctx)
+		},
 		LogError: func(ctx context.Context, err error) {
 			if ctx.Err() == nil {
 				l.log.Warn("listener", "error", err)
@@ -127,10 +166,6 @@ func (l *Listener) Run(ctx context.Context, sink HintSink) {
 	for name, c := range l.channels {
 		l.inner.Handle(name, channelHandler(c))
 	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	wg.Go(func() { l.probe(ctx) })
-	wg.Go(func() { l.readWhileDeaf(ctx) })
 	_ = l.inner.Listen(ctx) // ends with ctx, and says no more than that
 }
 
@@ -156,51 +191,57 @@ func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
 	}
 	l.counters.connects.Add(1)
 	l.mu.Lock()
-	l.conn = conn
+	l.conn, l.lacking = conn, len(l.wanted) > 0
 	l.mu.Unlock()
 	clear(l.listening)
 	return conn, nil
 }
 
-// sync brings what the connection listens to in line with what is wanted.
+// sync brings what the connection listens to closer to what is wanted, and has itself called again for the rest.
 func (l *Listener) sync(ctx context.Context, conn *pgx.Conn) error {
 	l.mu.Lock()
-	var add, remove []string
+	var statements []string
 	for channel := range l.listening {
+		if len(statements) == atATime {
+			break
+		}
 		if _, ok := l.wanted[channel]; !ok {
-			remove = append(remove, channel)
+			statements = append(statements, "unlisten "+pgx.Identifier{channel}.Sanitize())
 			delete(l.listening, channel)
 		}
 	}
+	left := len(statements)
+	l.lacking = false
 	for channel, tenant := range l.wanted {
-		if _, ok := l.listening[channel]; !ok && (l.Most == 0 || len(l.listening) < l.Most) {
-			add = append(add, channel)
-			l.listening[channel] = tenant
+		if _, ok := l.listening[channel]; ok {
+			continue
 		}
+		if l.lacking = len(statements) == atATime || l.Most > 0 && len(l.listening) >= l.Most; l.lacking {
+			break
+		}
+		statements = append(statements, "listen "+pgx.Identifier{channel}.Sanitize())
+		l.listening[channel] = tenant
+		l.inner.Handle(channel, tenantHandler{l})
 	}
-	crowded := len(l.wanted) > len(l.listening)
+	crowded := l.Most > 0 && len(l.wanted) > l.Most
 	if crowded && !l.crowded {
 		l.log.Warn("more tenants have subscribers than channels are listened to: the log is read four times a second", "channels", l.Most)
 	}
 	l.crowded = crowded
 	l.mu.Unlock()
-	batch := &pgx.Batch{}
-	for _, channel := range add {
-		l.inner.Handle(channel, tenantHandler{l})
-		batch.Queue("listen " + pgx.Identifier{channel}.Sanitize())
-	}
-	for _, channel := range remove {
-		batch.Queue("unlisten " + pgx.Identifier{channel}.Sanitize())
-	}
-	if batch.Len() == 0 {
+	if len(statements) == 0 {
 		return nil
 	}
-	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+	// In one go, and unprepared: each is used once.
+	if _, err := conn.Exec(ctx, strings.Join(statements, "; ")); err != nil {
 		// What is listened to isn't known now: a new connection starts from nothing.
 		_ = conn.PgConn().Conn().Close()
-		return fmt.Errorf("listen to %d and leave %d channels: %w", len(add), len(remove), err)
+		return fmt.Errorf("listen to %d and leave %d channels: %w", len(statements)-left, left, err)
 	}
-	if len(add) > 0 {
+	if len(statements) == atATime {
+		l.poke()
+	}
+	if len(statements) > left {
 		l.sink.Wake(0) // what was committed before LISTEN took effect
 	}
 	return nil
@@ -219,14 +260,12 @@ func (h controlHandler) HandleNotification(ctx context.Context, n *pgconn.Notifi
 	return h.l.sync(ctx, conn)
 }
 
-func (h controlHandler) HandleBacklog(ctx context.Context, _ string, conn *pgx.Conn) error {
-	select {
-	case h.l.changed <- struct{}{}: // probe the new connection at once
-	default:
-	}
-	err := h.l.sync(ctx, conn)
+// HandleBacklog leaves the tenants' channels to the first probe: pgxlisten is still going through its handlers, and would listen to
+// those of any that is added now one by one.
+func (h controlHandler) HandleBacklog(context.Context, string, *pgx.Conn) error {
+	h.l.poke()
 	h.l.sink.Wake(0)
-	return err
+	return nil
 }
 
 // tenantHandler passes hints on.
@@ -244,20 +283,6 @@ func (h tenantHandler) HandleNotification(_ context.Context, n *pgconn.Notificat
 		h.l.counters.hintsBare.Add(1)
 	}
 	h.l.sink.Hint(e)
-	return err
-}
-
-// HandleBacklog is called on reconnecting, for every channel that was ever handled: pgxlisten can't forget one.
-func (h tenantHandler) HandleBacklog(ctx context.Context, channel string, conn *pgx.Conn) error {
-	h.l.mu.Lock()
-	tenant, wanted := h.l.wanted[channel]
-	h.l.mu.Unlock()
-	if wanted {
-		h.l.listening[channel] = tenant
-		return nil
-	}
-	_, err := conn.Exec(ctx, "unlisten "+pgx.Identifier{channel}.Sanitize())
-	delete(h.l.listening, channel)
 	return err
 }
 
@@ -292,7 +317,10 @@ func (l *Listener) probe(ctx context.Context) {
 	defer tick.Stop()
 	for number := uint64(1); ; number++ {
 		begun := time.Now()
-		err := l.poke(ctx, number)
+		l.mu.Lock()
+		conn := l.conn
+		l.mu.Unlock()
+		err := l.send(ctx, number)
 		if ctx.Err() != nil {
 			return
 		}
@@ -309,10 +337,10 @@ func (l *Listener) probe(ctx context.Context) {
 		} else if heard && !l.heard {
 			l.log.Info("the listener hears")
 		}
-		l.heard, l.probed = heard, true
+		l.heard, l.late, l.probed = heard, false, true
 		if heard {
 			l.attempt = 0
-		} else if errors.Is(err, errDeaf) && l.conn != nil {
+		} else if errors.Is(err, errDeaf) && conn != nil && l.conn == conn { // a newer one has all of the next probe's time
 			_ = l.conn.PgConn().Conn().Close() // the socket alone: the connection is the listener's own
 			l.conn = nil
 		}
@@ -335,7 +363,7 @@ func (l *Listener) readWhileDeaf(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if !l.Hears() || l.isCrowded() {
+			if !l.Hears() || l.isLacking() {
 				l.sink.Wake(0)
 			}
 		}
@@ -345,8 +373,8 @@ func (l *Listener) readWhileDeaf(ctx context.Context) {
 // errDeaf says that probes were sent and none came back.
 var errDeaf = errors.New("the listener's connection hears nothing")
 
-// poke sends one probe, and again while it hasn't come back: the connection may be just about to listen.
-func (l *Listener) poke(ctx context.Context, number uint64) error {
+// send sends one probe, and again while it hasn't come back: the connection may be just about to listen.
+func (l *Listener) send(ctx context.Context, number uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	again := time.NewTicker(deafRead)
@@ -364,6 +392,9 @@ func (l *Listener) poke(ctx context.Context, number uint64) error {
 					return nil
 				}
 			case <-again.C: // late already: don't rely on hints
+				l.mu.Lock()
+				l.late = true
+				l.mu.Unlock()
 				l.sink.Wake(0)
 				waiting = false
 			}

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"maps"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/faults"
 	"github.com/pgfeed/pgfeed/gateway"
 	"github.com/pgfeed/pgfeed/store"
 )
@@ -24,7 +29,7 @@ type heard struct {
 func (h heard) Hint(e *gateway.Event) { h.hints <- e }
 func (h heard) Wake(time.Duration)    {}
 
-// listen runs a listener until the test ends.
+// listen runs a usual listener until the test ends.
 func listen(t *testing.T, url string, pool *pgxpool.Pool) (*store.Listener, heard) {
 	t.Helper()
 	l, err := store.NewListener(url, pool, store.ProbeTimeout, slog.New(slog.DiscardHandler))
@@ -32,14 +37,20 @@ func listen(t *testing.T, url string, pool *pgxpool.Pool) (*store.Listener, hear
 		t.Fatal(err)
 	}
 	h := heard{make(chan *gateway.Event, 100)}
+	run(t, l, h)
+	return l, h
+}
+
+// run runs a listener until the test ends.
+func run(t *testing.T, l *store.Listener, sink store.HintSink) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx, h) })
+	wg.Go(func() { l.Run(ctx, sink) })
 	t.Cleanup(func() {
 		cancel()
 		wg.Wait()
 	})
-	return l, h
 }
 
 // next inserts until a hint comes: LISTEN takes effect a moment after it was asked for.
@@ -163,8 +174,149 @@ func TestAListenerThatLosesItsConnectionHearsAgain(t *testing.T) {
 	insert := func() { exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`) }
 	h.next(t, insert)
 	h.settle(t, pool, "acme")
-	exec(t, pool, `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'pgfeed listener' and datname = current_database()`)
+	cutOff(t, pool)
 	h.next(t, insert)
+}
+
+// cutOff ends the listener's connection.
+func cutOff(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	exec(t, pool, `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'pgfeed listener' and datname = current_database()`)
+}
+
+// connectAgain has a listener lose its connection, and waits for the next one.
+func connectAgain(t *testing.T, l *store.Listener, pool *pgxpool.Pool) {
+	t.Helper()
+	before := l.Stats().Connects
+	cutOff(t, pool)
+	eventually(t, "another connection", func() bool { return l.Stats().Connects > before })
+}
+
+// through is a link to the server of a database, and the database's URL through it.
+func through(t *testing.T, databaseURL string) (*faults.Link, string) {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network := faults.NewNetwork()
+	t.Cleanup(network.Close)
+	link, err := network.Link(u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = link.Addr()
+	return link, u.String()
+}
+
+// hinted notes which tenants were hinted at with an event.
+type hinted struct {
+	mu      sync.Mutex
+	tenants map[string]bool
+}
+
+func (h *hinted) Wake(time.Duration) {}
+
+func (h *hinted) Hint(e *gateway.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e != nil {
+		h.tenants[e.Tenant] = true
+	}
+}
+
+// take gives the tenants since it was last called.
+func (h *hinted) take() map[string]bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	tenants := h.tenants
+	h.tenants = map[string]bool{}
+	return tenants
+}
+
+const insertForEach = `insert into "activityLogs" ("tenantId", action) select *, 'x' from unnest($1::text[])`
+
+// hearsAll inserts for tenants until each has been hinted at.
+func (h *hinted) hearsAll(t *testing.T, pool *pgxpool.Pool, tenants []string) {
+	t.Helper()
+	h.take()
+	missing := tenants
+	eventually(t, "hints for all tenants", func() bool {
+		exec(t, pool, insertForEach, missing)
+		heard := h.take()
+		missing = slices.DeleteFunc(slices.Clone(missing), func(tenant string) bool { return heard[tenant] })
+		return len(missing) == 0
+	})
+}
+
+// named gives names of tenants.
+func named(prefix string, n int) (tenants []string) {
+	for i := range n {
+		tenants = append(tenants, fmt.Sprint(prefix, i))
+	}
+	return tenants
+}
+
+func want(l *store.Listener, tenants []string, wanted bool) {
+	for _, tenant := range tenants {
+		l.Want(tenant, wanted)
+	}
+}
+
+// A statement for each tenant that there is or was would take this network minutes.
+func TestAListenerOfManyTenantsHearsAgainOverASlowNetwork(t *testing.T) {
+	pool, direct := migrated(t)
+	link, url := through(t, direct)
+	l, err := store.NewListener(url, pool, 2*time.Second, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hinted{}
+	run(t, l, h)
+	gone, there := named("gone-", 2500), named("there-", 2500)
+	want(l, gone, true)
+	h.hearsAll(t, pool, gone)
+	want(l, gone, false)
+	want(l, there, true)
+	h.hearsAll(t, pool, there)
+	if err := link.Delay(20 * time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	connectAgain(t, l, pool)
+	h.hearsAll(t, pool, there)
+	eventually(t, "a probe that comes back", l.Hears)
+}
+
+func TestAListenerThatConnectsAgainListensToNoMoreThanItMay(t *testing.T) {
+	pool, url := migrated(t)
+	l, err := store.NewListener(url, pool, store.ProbeTimeout, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Most = 10
+	h := &hinted{}
+	run(t, l, h)
+	first, second := named("first-", l.Most), named("second-", l.Most)
+	want(l, first, true)
+	h.hearsAll(t, pool, first)
+	want(l, first, false)
+	want(l, second, true)
+	h.hearsAll(t, pool, second)
+	want(l, first, true) // has no room
+	connectAgain(t, l, pool)
+	h.take()
+	heard := map[string]bool{}
+	for rounds := 0; rounds < 10 || len(heard) < l.Most; rounds++ { // whoever is listened to is hinted at, in each
+		eventually(t, "hints", func() bool {
+			exec(t, pool, insertForEach, slices.Concat(first, second))
+			now := h.take()
+			maps.Copy(heard, now)
+			return len(now) > 0
+		})
+	}
+	if len(heard) != l.Most {
+		t.Errorf("%d tenants are listened to, of %d", len(heard), l.Most)
+	}
 }
 
 // wakes counts how often it is asked to look into the log.
@@ -188,13 +340,7 @@ func TestPastALimitOfChannelsTheLogIsReadOftenInstead(t *testing.T) {
 	}
 	l.Most = 1
 	w := wakes{heard{make(chan *gateway.Event, 100)}, make(chan time.Duration)}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx, w) })
-	t.Cleanup(func() {
-		cancel()
-		wg.Wait()
-	})
+	run(t, l, w)
 	insert := func(tenant string) func() {
 		return func() { exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ($1, 'x')`, tenant) }
 	}

@@ -199,7 +199,7 @@ func (f authFlags) newVerifier(ctx context.Context, pool *pgxpool.Pool, live eng
 		}
 	}
 	v.sessions = auth.NewSessions(auth.SessionsConfig{
-		Source: source, Recheck: f.SessionRecheck, Hears: live.listener.Hears, Logger: log,
+		Source: source, Recheck: f.SessionRecheck, Hears: live.listener.OnTime, Logger: log,
 		Close: func(session string) { live.hub.CloseSession(session, gateway.CloseSession) },
 	})
 	live.listener.Hear(auth.ChangesChannel, store.Channel{Heard: v.sessions.Changed, Missed: v.sessions.Missed})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
 	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
@@ -246,6 +247,35 @@ func TestNothingIsLostOrDoubledThrough(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A listener's connection that has just gone silent, and isn't known to have: the probe would fail an hour from now.
+func TestARevocationIsFoundWhileTheListenersProbeIsLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, setup{gateways: 1, apart: true, quiet: true, flags: []string{"--probe-timeout", "1h", "--session-recheck", "1h"}})
+	g := w.gateways[0]
+	s := ssetest.Open(t, "http://"+g.Addr()+"/api/activity/stream", w.session("acme", "eve"))
+	s.Until(t, "hello")
+	w.awaitReady(g, func(_ int, body string) bool { return strings.Contains(body, `"ready"`) })
+	// Until that is known, all sessions are looked up every second.
+	w.until("changes of sessions are reported", func() bool { return w.metric(g, `pgfeed_session_changes_reported`) == 1 })
+	must(w, w.notify[0].Mute())
+	w.exec(`delete from sessions where "userId" = 'eve'`)
+	defer time.AfterFunc(patience, s.Close).Stop()
+	s.Until(t, "bye")
+	if _, body, err := g.Ready(w.ctx); err != nil || !strings.Contains(body, `"ready"`) {
+		t.Errorf("for a late probe readiness is %s, %v", body, err)
+	}
+	if hears := w.metric(g, `pgfeed_listener_hears`); hears != 1 {
+		t.Errorf("by the metrics, the listener hears: %v", hears)
+	}
+	must(w, w.notify[0].Heal()) // which closes the connection: the probe comes back over the next one
+	again := ssetest.Open(t, "http://"+g.Addr()+"/api/activity/stream", w.session("acme", "eve"))
+	again.Until(t, "hello")
+	w.until("hints bring events again", func() bool {
+		w.insert("acme", "hinted", 1)
+		return w.metric(g, `pgfeed_listener_connects_total`) > 1 && w.metric(g, `pgfeed_events_total{source="hint"}`) > 0
+	})
 }
 
 func row(tenant, description string) string {

@@ -5,10 +5,13 @@
 -- all its checks together: hence every name and every operator in it names its schema, and the caller's search_path leads nowhere.
 -- +goose Up
 
+-- The type of what stands in for a column: no column has it, and it has no values.
+create type pgfeed.missing as enum ();
+
 -- Stands in for a column that the table doesn't have any more: warns once in a statement. Always null. It is said to be stable so that
 -- the planner forgets it where the column is there.
 -- +goose StatementBegin
-create function pgfeed.missing_column("table" oid, "column" text) returns text
+create function pgfeed.missing_column("table" oid, "column" text) returns pgfeed.missing
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if current_setting('pgfeed.warned', true) is distinct from statement_timestamp()::text then
@@ -20,6 +23,11 @@ begin
 end
 $$;
 -- +goose StatementEnd
+
+-- Whether a table has the column whose value this is. The type decides, when the statement is planned: nothing is left of it for rows.
+-- A stand-in is asked for its value all the same, so that it warns.
+create function pgfeed.present("column" anyelement) returns boolean language sql immutable as 'select true';
+create function pgfeed.present("column" pgfeed.missing) returns boolean language sql immutable as 'select $1 is not null';
 
 -- Called for a row without tenant, which is not published: warns once in a statement. Always false.
 -- +goose StatementBegin
@@ -91,7 +99,8 @@ $$;
 -- An application that renames a column must not find its INSERTs failing. Comparing names costs each INSERT something; the scopes of SQL do
 -- it for nothing, when the statement is planned: in rows and was a column's name is first looked for in the table's row, and
 -- only where that has none in missing, outside. Columns are read as such and not out of the row's JSON: that may hold escapes which
--- Postgres refuses to decode. n.* is the row even where the table has a column n.
+-- Postgres refuses to decode. n.* is the row even where the table has a column n. A missing tenant is null, which isn't published; a missing
+-- recipient would be null as well, which everybody may see.
 --
 -- The lease is an expression, and what is written is a statement: each more of either would cost as much as writing to an index, since
 -- PL/pgSQL prepares it anew in each transaction. "return new" is null in a trigger for statements, and no expression.
@@ -109,12 +118,13 @@ declare
     keys constant text := case when read_column is not null then format('%I as key, %I as read', key_column, read_column) end;
     written constant text := pgfeed.written_to(slot) || format($f$ rows.tenant, rows.recipient, %1$L, rows.data
           from (select %2$s) as missing,
-               lateral (select %3$I::pg_catalog.text as tenant, %4$s as recipient, pg_catalog.row_to_json(n.*) as data%5$s from new_rows n) as rows%6$s
+               lateral (select %3$I::pg_catalog.text as tenant, %4$s, pg_catalog.row_to_json(n.*) as data%5$s from new_rows n) as rows%6$s
          where %7$s%8$s$f$,
-        event, missing, tenant_column, case when recipient_column is null then 'null' else format('%I::pg_catalog.text', recipient_column) end,
+        event, missing, tenant_column, case when recipient_column is null then 'null as recipient'
+            else format('%1$I::pg_catalog.text as recipient, pgfeed.present(%1$I) as present', recipient_column) end,
         ', ' || keys,
         ', lateral (select ' || keys || ' from old_rows) as was',
-        published,
+        published || case when recipient_column is not null then ' and rows.present' else '' end,
         case when read_column is not null then ' and was.key operator(pg_catalog.=) rows.key and was.read is null and rows.read is not null' end);
 begin
     return format($f$
@@ -154,8 +164,9 @@ $$;
 -- +goose StatementEnd
 
 -- Publishes the rows inserted into a table from now on as '<topic>:new' and, where read_column is given, rows whose read
--- column goes from null to a value as '<topic>:read'. Attaching again changes the settings. The caller must own the table, and be
--- the owner of this schema or a member of it. The triggers carry the settings as arguments, for whoever looks.
+-- column goes from null to a value as '<topic>:read'. Attaching again changes the settings. The caller must
+-- own the table, and be the owner of this schema or a member of it. The triggers carry the
+-- settings as arguments, for whoever looks.
 -- +goose StatementBegin
 create function pgfeed.attach(
     "table" regclass, topic text, tenant_column text, recipient_column text default null,
@@ -163,10 +174,10 @@ create function pgfeed.attach(
 ) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    owner constant text := (select nspowner::regrole from pg_namespace where nspname = 'pgfeed');
-    id    constant text := replace(gen_random_uuid()::text, '-', '');
-    col   text;
-    root  regclass;
+    owner  constant text := (select nspowner::regrole from pg_namespace where nspname = 'pgfeed');
+    id     constant text := replace(gen_random_uuid()::text, '-', '');
+    col    text;
+    root   regclass;
 begin
     if topic is null or topic not in ('activity', 'notification') then
         raise exception 'pgfeed: topic is activity or notification, not %', quote_nullable(topic)
@@ -250,4 +261,7 @@ drop function pgfeed.written_to(smallint);
 drop function pgfeed.hint(text, bigint, bigint, xid8, timestamptz, timestamptz, text, text, json);
 drop function pgfeed.hinting();
 drop function pgfeed.without_tenant(text);
+drop function pgfeed.present(pgfeed.missing);
+drop function pgfeed.present(anyelement);
 drop function pgfeed.missing_column(oid, text);
+drop type pgfeed.missing;

@@ -127,30 +127,37 @@ func position(t *testing.T, log *store.Log) gateway.Position {
 	return at
 }
 
+// noticing is a connection that notes what the server warns of.
+func noticing(t *testing.T, url string) (conn *pgx.Conn, notices *[]string) {
+	t.Helper()
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notices = new([]string)
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { *notices = append(*notices, n.Severity+": "+n.Message) }
+	conn, err = pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn, notices
+}
+
 func TestARowWithoutATenantIsAWarningAndTheRowIsKept(t *testing.T) {
 	pool, url := migrated(t)
 	log := store.NewLog(pool)
+	conn, notices := noticing(t, url)
 	before := position(t, log)
 	exec(t, pool, `create table t (org text, n int)`)
 	if err := store.Attach(t.Context(), pool, store.Attachment{Table: "t", Topic: "activity", TenantColumn: "org"}); err != nil {
 		t.Fatal(err)
 	}
-	config, err := pgx.ParseConfig(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var notices []string
-	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { notices = append(notices, n.Severity+": "+n.Message) }
-	conn, err := pgx.ConnectConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background()) //nolint:errcheck // the test's own
 	if _, err := conn.Exec(t.Context(), `insert into t values (null, 1), ('acme', 2), (null, 3)`); err != nil {
 		t.Fatal(err)
 	}
-	if len(notices) != 1 || !strings.Contains(notices[0], `WARNING: pgfeed: rows without a tenant in column "org"`) {
-		t.Errorf("notices %q", notices)
+	if len(*notices) != 1 || !strings.Contains((*notices)[0], `WARNING: pgfeed: rows without a tenant in column "org"`) {
+		t.Errorf("notices %q", *notices)
 	}
 	if events, _ := read(t, log, gateway.Query{Since: before.Cursor()}); len(events) != 1 || events[0].Tenant != "acme" {
 		t.Errorf("events %+v", events)
@@ -158,6 +165,33 @@ func TestARowWithoutATenantIsAWarningAndTheRowIsKept(t *testing.T) {
 	var rows int
 	if err := pool.QueryRow(t.Context(), `select count(*) from t`).Scan(&rows); err != nil || rows != 3 {
 		t.Errorf("%d rows, %v", rows, err)
+	}
+}
+
+// A row for one user must not become one for all.
+func TestARowWhoseRecipientCantBeFoundIsAWarningAndNotPublished(t *testing.T) {
+	pool, url := migrated(t)
+	log := store.NewLog(pool)
+	conn, notices := noticing(t, url)
+	exec(t, pool, `create table t (id int generated always as identity, org text not null, who text, read_at date)`)
+	exec(t, pool, `select pgfeed.attach('t', 'notification', 'org', 'who', 'read_at')`)
+	exec(t, pool, `insert into t (org, who) values ('acme', 'ada')`)
+	for _, change := range []string{`alter table t rename who to whom`, `alter table t drop whom`} {
+		exec(t, pool, change)
+		before := position(t, log)
+		for _, sql := range []string{`insert into t (org) values ('acme'), ('acme')`, `update t set read_at = now()`} {
+			*notices = nil
+			if _, err := conn.Exec(t.Context(), sql); err != nil {
+				t.Fatalf("%s, %s: %v", change, sql, err)
+			}
+			if len(*notices) != 1 || !strings.Contains((*notices)[0], `WARNING: pgfeed: table public.t has no column "who" any more: its rows are not published`) {
+				t.Errorf("%s, %s: notices %q", change, sql, *notices)
+			}
+		}
+		if events, _ := read(t, log, gateway.Query{Since: before.Cursor()}); len(events) != 0 {
+			t.Errorf("%s: published %+v", change, events)
+		}
+		exec(t, pool, `update t set read_at = null`)
 	}
 }
 
@@ -240,10 +274,10 @@ select (select seqcache from pg_sequence where seqrelid = 'pgfeed.events_seq'::r
 	}
 }
 
-func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
-	pool, _ := migrated(t)
-	before := position(t, store.NewLog(pool))
-	role := fmt.Sprintf("app_%d", before.Epoch)
+// poor creates a role without rights.
+func poor(t *testing.T, pool *pgxpool.Pool) (role string) {
+	t.Helper()
+	role = fmt.Sprintf("app_%d", position(t, store.NewLog(pool)).Epoch)
 	exec(t, pool, `create role `+role)
 	t.Cleanup(func() {
 		_, err := pool.Exec(context.Background(), `drop owned by `+role+`; drop role `+role)
@@ -251,6 +285,18 @@ func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return role
+}
+
+func isDenied(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42501"
+}
+
+func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
+	pool, _ := migrated(t)
+	before := position(t, store.NewLog(pool))
+	role := poor(t, pool)
 	exec(t, pool, `grant insert on "activityLogs" to `+role)
 	tx, err := pool.Begin(t.Context())
 	if err != nil {
@@ -280,8 +326,7 @@ func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), `set local role `+role); err != nil {
 		t.Fatal(err)
 	}
-	var pg *pgconn.PgError
-	if _, err := tx.Exec(t.Context(), `insert into pgfeed.events_0 (tenant, event, data) values ('acme', 'activity:new', '{}')`); !errors.As(err, &pg) || pg.Code != "42501" {
+	if _, err := tx.Exec(t.Context(), `insert into pgfeed.events_0 (tenant, event, data) values ('acme', 'activity:new', '{}')`); !isDenied(err) {
 		t.Errorf("the application may write events of its own making: %v", err)
 	}
 }

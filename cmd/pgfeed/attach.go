@@ -23,9 +23,11 @@ func (c attachCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer pool.Close()
-	if err := store.Attach(ctx, pool, store.Attachment{
-		Table: c.Table, Topic: c.Topic, TenantColumn: c.TenantColumn, RecipientColumn: c.RecipientColumn, ReadColumn: c.ReadColumn,
-	}); err != nil {
+	attachment := store.Attachment{
+		Table: c.Table, Topic: c.Topic, TenantColumn: c.TenantColumn, RecipientColumn: c.RecipientColumn,
+		ReadColumn: c.ReadColumn,
+	}
+	if err := store.Attach(ctx, pool, attachment); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(io.out, "attached %s: rows inserted from now on are published as %s:new\n", c.Table, c.Topic)

@@ -29,14 +29,20 @@ $$;
 create function pgfeed.present("column" anyelement) returns boolean language sql immutable as 'select true';
 create function pgfeed.present("column" pgfeed.missing) returns boolean language sql immutable as 'select $1 is not null';
 
--- Called for a row without tenant, which is not published: warns once in a statement. Always false.
+-- Whether no value of a column can be too long for a tenant: of more than 2000 bytes, since an index entry holds some 2700.
+create function pgfeed.always_short("column" pg_attribute) returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+    select ("column").attlen > 0
+        or ("column").atttypid in ('varchar'::regtype, 'bpchar'::regtype) and ("column").atttypmod between 4 and 4 + 2000 / 4
+$$;
+
+-- Called for a row that is not published for what its tenant is: warns once in a statement. Always false.
 -- +goose StatementBegin
 create function pgfeed.without_tenant("column" text) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
     if current_setting('pgfeed.warned', true) is distinct from statement_timestamp()::text then
         perform set_config('pgfeed.warned', statement_timestamp()::text, true);
-        raise warning 'pgfeed: rows without a tenant in column "%" are not published', "column"
+        raise warning 'pgfeed: rows without a tenant in column "%", or with one of more than 2000 bytes, are not published', "column"
             using hint = 'Fill the column, or pgfeed detach the table.';
     end if;
     return false;
@@ -113,8 +119,11 @@ declare
         from (select distinct c from unnest(array[tenant_column, recipient_column, read_column,
             case when read_column is not null then key_column end]) c where c is not null) names);
     -- A call costs something, if only because it might be made.
-    published constant text := case when (select attnotnull from pg_attribute where attrelid = "table" and attname = tenant_column)
-        then 'rows.tenant is not null' else format('(rows.tenant is not null or pgfeed.without_tenant(%L))', tenant_column) end;
+    published constant text := (
+        select case when pgfeed.always_short(a) and attnotnull then 'rows.tenant is not null'
+                    else format('(%s or pgfeed.without_tenant(%L))', case when pgfeed.always_short(a) then 'rows.tenant is not null'
+                        else 'pg_catalog.octet_length(rows.tenant) operator(pg_catalog.<=) 2000' end, attname) end
+          from pg_attribute a where attrelid = "table" and attname = tenant_column);
     keys constant text := case when read_column is not null then format('%I as key, %I as read', key_column, read_column) end;
     written constant text := pgfeed.written_to(slot) || format($f$ rows.tenant, rows.recipient, %1$L, rows.data
           from (select %2$s) as missing,
@@ -261,6 +270,7 @@ drop function pgfeed.written_to(smallint);
 drop function pgfeed.hint(text, bigint, bigint, xid8, timestamptz, timestamptz, text, text, json);
 drop function pgfeed.hinting();
 drop function pgfeed.without_tenant(text);
+drop function pgfeed.always_short(pg_attribute);
 drop function pgfeed.present(pgfeed.missing);
 drop function pgfeed.present(anyelement);
 drop function pgfeed.missing_column(oid, text);

@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -148,23 +150,42 @@ func TestARowWithoutATenantIsAWarningAndTheRowIsKept(t *testing.T) {
 	pool, url := migrated(t)
 	log := store.NewLog(pool)
 	conn, notices := noticing(t, url)
-	before := position(t, log)
-	exec(t, pool, `create table t (org text, n int)`)
-	if err := store.Attach(t.Context(), pool, store.Attachment{Table: "t", Topic: "activity", TenantColumn: "org"}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Exec(t.Context(), `insert into t values (null, 1), ('acme', 2), (null, 3)`); err != nil {
-		t.Fatal(err)
-	}
-	if len(*notices) != 1 || !strings.Contains((*notices)[0], `WARNING: pgfeed: rows without a tenant in column "org"`) {
-		t.Errorf("notices %q", *notices)
-	}
-	if events, _ := read(t, log, gateway.Query{Since: before.Cursor()}); len(events) != 1 || events[0].Tenant != "acme" {
-		t.Errorf("events %+v", events)
-	}
-	var rows int
-	if err := pool.QueryRow(t.Context(), `select count(*) from t`).Scan(&rows); err != nil || rows != 3 {
-		t.Errorf("%d rows, %v", rows, err)
+	random := make([]byte, 1500)
+	_, _ = rand.Read(random)
+	tooLong := hex.EncodeToString(random) // and doesn't get shorter where Postgres compresses it
+	const acme = "6b7ba0a6-3f2b-4d7c-9a55-0a3a5b1f0c11"
+	for _, c := range []struct {
+		column, constraint string
+		bad                any
+	}{
+		{"text", "", nil}, {"uuid", "", nil}, {"varchar(40)", "", nil},
+		{"text", "", tooLong}, {"text", "not null", tooLong}, {"varchar(3000)", "not null", tooLong}, {"json", "", `"` + tooLong + `"`},
+	} {
+		before := position(t, log)
+		good := acme
+		if c.column == "json" {
+			good = `"acme"`
+		}
+		exec(t, pool, `drop table if exists t`)
+		exec(t, pool, `create table t (org `+c.column+` `+c.constraint+`)`)
+		if err := store.Attach(t.Context(), pool, store.Attachment{Table: "t", Topic: "activity", TenantColumn: "org"}); err != nil {
+			t.Fatal(err)
+		}
+		*notices = nil
+		if _, err := conn.Exec(t.Context(), `insert into t select org::`+c.column+` from unnest(array[$1, $2, $1]::text[]) org`, c.bad, good); err != nil {
+			t.Errorf("%s: %v", c.column, err)
+			continue
+		}
+		if len(*notices) != 1 || !strings.Contains((*notices)[0], `WARNING: pgfeed: rows without a tenant in column "org", or with one of more than 2000 bytes,`) {
+			t.Errorf("%s: notices %q", c.column, *notices)
+		}
+		if events, _ := read(t, log, gateway.Query{Since: before.Cursor()}); len(events) != 1 || events[0].Tenant != good {
+			t.Errorf("%s: events %+v", c.column, events)
+		}
+		var rows int
+		if err := pool.QueryRow(t.Context(), `select count(*) from t`).Scan(&rows); err != nil || rows != 3 {
+			t.Errorf("%s: %d rows, %v", c.column, rows, err)
+		}
 	}
 }
 

@@ -355,7 +355,8 @@ func TestTablesThatDontPublishAreNamed(t *testing.T) {
 		`create table orders (id int primary key, org text)`, `select pgfeed.attach('orders', 'activity', 'org')`, `alter table orders rename org to organisation`,
 		`alter table "activityLogs" disable trigger pgfeed_insert`,
 		`drop trigger pgfeed_insert on notifications`,
-		`create table invoices (org text not null)`, `select pgfeed.attach('invoices', 'activity', 'org')`, `alter table invoices alter org drop not null`,
+		`create table invoices (org uuid not null)`, `select pgfeed.attach('invoices', 'activity', 'org')`, `alter table invoices alter org drop not null`,
+		`create table bills (org varchar(50))`, `select pgfeed.attach('bills', 'activity', 'org')`, `alter table bills alter org type text`,
 		`create table offers (org text)`, `select pgfeed.attach('offers', 'activity', 'org')`,
 		`create table visits (org text not null, day date) partition by range (day)`, `create table visits_old partition of visits for values from ('1970-01-01') to ('2020-01-01')`,
 		`select pgfeed.attach('visits', 'activity', 'org')`, `select pgfeed.attach('visits_old', 'activity', 'org')`, `select pgfeed.detach('visits')`)
@@ -364,13 +365,14 @@ func TestTablesThatDontPublishAreNamed(t *testing.T) {
 	expect(t, findings, "tables", Fail, `"activityLogs"`, "disabled", `alter table "activityLogs" enable trigger pgfeed_insert`)
 	expect(t, findings, "tables", Fail, "notifications", "pgfeed_insert is gone")
 	expect(t, findings, "tables", Warn, "invoices", `"org" may be null`)
+	expect(t, findings, "tables", Warn, "bills", "more than 2000 bytes")
 	for _, f := range findings {
 		if strings.Contains(f.Found, "offers") {
 			t.Errorf("nothing is wrong there: %+v", f)
 		}
 	}
 	expect(t, findings, "tables", Fail, "visits_old is a partition of visits", "pgfeed attach visits")
-	exec(t, conn, `select pgfeed.detach('visits_old')`, `select pgfeed.detach('invoices')`, `select pgfeed.detach('offers')`, `select pgfeed.detach('orders')`, `select pgfeed.detach('"activityLogs"')`, `select pgfeed.detach('notifications')`)
+	exec(t, conn, `select pgfeed.detach('visits_old')`, `select pgfeed.detach('bills')`, `select pgfeed.detach('invoices')`, `select pgfeed.detach('offers')`, `select pgfeed.detach('orders')`, `select pgfeed.detach('"activityLogs"')`, `select pgfeed.detach('notifications')`)
 	expect(t, examine(t, Options{DatabaseURL: url}), "tables", Warn, "no table is attached", "pgfeed attach")
 }
 

@@ -16,8 +16,10 @@ type attachment struct {
 	columns  []string // that the trigger reads, and the table has to have: the tenant's first
 	has      []string // the table's columns
 	nullable []string // those of them that may be null
+	long     []string // those of them whose values may be too long for a tenant
 	root     string   // the table that it is a partition of, where that isn't attached
 	warns    bool     // of a row without a tenant; it needn't where that couldn't be null when the table was attached
+	measures bool     // the tenant's length; it needn't where that was bounded when the table was attached
 }
 
 // tables looks at every attached table.
@@ -26,7 +28,8 @@ func tables(ctx context.Context, p *patient) ([]Finding, error) {
 select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
        array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped),
        array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped and not attnotnull),
-       f.prosrc ~ 'pgfeed\.without_tenant',
+       array(select attname::text from pg_attribute a where attrelid = t.tgrelid and attnum > 0 and not attisdropped and not pgfeed.always_short(a)),
+       f.prosrc ~ 'pgfeed\.without_tenant', f.prosrc ~ 'octet_length\(rows\.tenant\)',
        coalesce((select root::text from pg_partition_root(t.tgrelid) root where root <> t.tgrelid
             and not exists (select from pg_trigger where tgrelid = root and tgname = 'pgfeed_insert')), '')
   from pg_trigger t join pg_proc f on f.oid = t.tgfoid and f.pronamespace = 'pgfeed'::regnamespace
@@ -42,7 +45,7 @@ select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
 	for rows.Next() {
 		var a attachment
 		var args []byte
-		if err := rows.Scan(&a.table, &a.trigger, &a.enabled, &args, &a.has, &a.nullable, &a.warns, &a.root); err != nil {
+		if err := rows.Scan(&a.table, &a.trigger, &a.enabled, &args, &a.has, &a.nullable, &a.long, &a.warns, &a.measures, &a.root); err != nil {
 			return nil, err
 		}
 		// The first argument is the topic, the others are columns; each ends with a zero byte.
@@ -104,6 +107,10 @@ func (a attachment) examine() []Finding {
 	if a.trigger == "pgfeed_insert" && !a.warns && slices.Contains(a.nullable, a.columns[0]) {
 		return one(Warn, "Attach it again, for a warning at each such INSERT, or have the column not null.",
 			"%s: the tenant's column %q may be null now: such a row would not be published, and nobody be told", a.table, a.columns[0])
+	}
+	if a.trigger == "pgfeed_insert" && !a.measures && slices.Contains(a.long, a.columns[0]) {
+		return one(Warn, "Attach it again, which leaves such rows out with a warning.",
+			"%s: the tenant's column %q may hold more than 2000 bytes now: such an INSERT could fail", a.table, a.columns[0])
 	}
 	return nil
 }

@@ -172,6 +172,21 @@ create function pgfeed.trigger_functions() returns setof pg_proc language sql st
 $$;
 -- +goose StatementEnd
 
+-- Makes a trigger of a table with a function of its own. Nobody else may make triggers of that, and so events: it has its owner's rights. Those who
+-- fire the trigger aren't asked for theirs.
+-- +goose StatementBegin
+create function pgfeed.create_trigger("trigger" text, event text, "function" text, body text, arguments text[]) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    execute format('create function pgfeed.%I() returns trigger language plpgsql security definer as %L', "function", body);
+    execute format('revoke execute on function pgfeed.%I() from public', "function");
+    execute format('create trigger %I after %s for each statement execute function pgfeed.%I(%s)', "trigger", event, "function",
+        (select string_agg(quote_literal(coalesce(a, '')), ', ' order by n) from unnest(arguments) with ordinality as x (a, n)));
+    execute format('alter function pgfeed.%I() owner to %s', "function", (select nspowner::regrole from pg_namespace where nspname = 'pgfeed'));
+end
+$$;
+-- +goose StatementEnd
+
 -- Publishes the rows inserted into a table from now on as '<topic>:new' and, where read_column is given, rows whose read
 -- column goes from null to a value as '<topic>:read'. Attaching again changes the settings. The caller must
 -- own the table, and be the owner of this schema or a member of it. The triggers carry the
@@ -183,7 +198,6 @@ create function pgfeed.attach(
 ) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    owner  constant text := (select nspowner::regrole from pg_namespace where nspname = 'pgfeed');
     id     constant text := replace(gen_random_uuid()::text, '-', '');
     col    text;
     root   regclass;
@@ -208,19 +222,13 @@ begin
             using errcode = 'wrong_object_type', hint = 'Attach ' || root::text || '. A partition that is inserted into by its own name can be attached after that.';
     end if;
     perform pgfeed.detach("table"); -- from here on nobody turns the ring
-    execute format('create function pgfeed.insert_%s() returns trigger language plpgsql security definer as %L', id,
-        pgfeed.trigger_body("table", topic || ':new', tenant_column, recipient_column, null, null, pgfeed.current_slot()));
-    execute format('alter function pgfeed.insert_%s() owner to %s', id, owner);
-    execute format('create trigger pgfeed_insert after insert on %s referencing new table as new_rows '
-        'for each statement execute function pgfeed.insert_%s(%L, %L, %L)',
-        "table", id, topic, tenant_column, coalesce(recipient_column, ''));
+    perform pgfeed.create_trigger('pgfeed_insert', format('insert on %s referencing new table as new_rows', "table"), 'insert_' || id,
+        pgfeed.trigger_body("table", topic || ':new', tenant_column, recipient_column, null, null, pgfeed.current_slot()),
+        array[topic, tenant_column, recipient_column]);
     if read_column is not null then
-        execute format('create function pgfeed.read_%s() returns trigger language plpgsql security definer as %L', id,
-            pgfeed.trigger_body("table", topic || ':read', tenant_column, recipient_column, read_column, key_column, pgfeed.current_slot()));
-        execute format('alter function pgfeed.read_%s() owner to %s', id, owner);
-        execute format('create trigger pgfeed_read after update on %s referencing old table as old_rows new table as new_rows '
-            'for each statement execute function pgfeed.read_%s(%L, %L, %L, %L, %L)',
-            "table", id, topic, tenant_column, coalesce(recipient_column, ''), read_column, key_column);
+        perform pgfeed.create_trigger('pgfeed_read', format('update on %s referencing old table as old_rows new table as new_rows', "table"), 'read_' || id,
+            pgfeed.trigger_body("table", topic || ':read', tenant_column, recipient_column, read_column, key_column, pgfeed.current_slot()),
+            array[topic, tenant_column, recipient_column, read_column, key_column]);
     end if;
 end
 $$;
@@ -264,6 +272,7 @@ $$;
 -- +goose StatementEnd
 drop function pgfeed.detach(regclass);
 drop function pgfeed.attach(regclass, text, text, text, text, text);
+drop function pgfeed.create_trigger(text, text, text, text, text[]);
 drop function pgfeed.trigger_functions();
 drop function pgfeed.trigger_body(regclass, text, text, text, text, text, smallint);
 drop function pgfeed.written_to(smallint);

@@ -309,6 +309,35 @@ func poor(t *testing.T, pool *pgxpool.Pool) (role string) {
 	return role
 }
 
+func TestNobodyPublishesByAnAttachedTablesFunction(t *testing.T) {
+	pool, _ := migrated(t)
+	role := poor(t, pool)
+	exec(t, pool, `grant usage on schema pgfeed to `+role)
+	for range 2 {
+		rows, err := pool.Query(t.Context(), `select proname::text from pgfeed.trigger_functions()`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		functions, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil || len(functions) != 3 {
+			t.Fatalf("functions %q, %v", functions, err)
+		}
+		for _, function := range functions {
+			err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+				_, err := tx.Exec(t.Context(), `set local role `+role+`; create temp table mine ("tenantId" text) on commit drop;
+create trigger mine after insert on mine referencing new table as new_rows for each statement execute function pgfeed.`+function+`()`)
+				return err
+			})
+			if !isDenied(err) {
+				t.Errorf("%s: %v", function, err)
+			}
+		}
+		exec(t, pool, insertActivity, "so that the ring has something to keep")
+		age(t, pool)
+		maintain(t, pool, day) // which rewrites them
+	}
+}
+
 func isDenied(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "42501"

@@ -172,6 +172,20 @@ create function pgfeed.trigger_functions() returns setof pg_proc language sql st
 $$;
 -- +goose StatementEnd
 
+-- A foreign table that what is written to a table may end up in: an INSERT by partitions, an UPDATE by any inheritance. Postgres
+-- can't have its rows in a transition table, and fails the statement. Null: there is none.
+-- +goose StatementBegin
+create function pgfeed.foreign_child("table" regclass, updates boolean) returns regclass
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    with recursive below as (
+        select inhrelid from pg_inherits join pg_class on oid = inhparent where inhparent = "table" and (updates or relkind = 'p')
+        union all
+        select i.inhrelid from pg_inherits i join below on i.inhparent = below.inhrelid
+    )
+    select oid::regclass from below join pg_class on oid = inhrelid where relkind = 'f' order by oid limit 1
+$$;
+-- +goose StatementEnd
+
 -- Makes a trigger of a table with a function of its own. Nobody else may make triggers of that, and so events: it has its owner's rights. Those who
 -- fire the trigger aren't asked for theirs.
 -- +goose StatementBegin
@@ -188,7 +202,7 @@ $$;
 -- +goose StatementEnd
 
 -- Publishes the rows inserted into a table from now on as '<topic>:new' and, where read_column is given, rows whose read
--- column goes from null to a value as '<topic>:read'. Attaching again changes the settings. The caller must
+-- column goes from null to a value as '<topic>:read'; key_column tells such rows apart. Attaching again changes the settings. The caller must
 -- own the table, and be the owner of this schema or a member of it. The triggers carry the
 -- settings as arguments, for whoever looks.
 -- +goose StatementBegin
@@ -199,7 +213,10 @@ create function pgfeed.attach(
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     id     constant text := replace(gen_random_uuid()::text, '-', '');
+    named  constant text[] := array[tenant_column, recipient_column, read_column, case when read_column is not null then key_column end];
+    remote constant regclass := pgfeed.foreign_child("table", read_column is not null);
     col    text;
+    key    text;
     root   regclass;
 begin
     if topic is null or topic not in ('activity', 'notification') then
@@ -209,13 +226,36 @@ begin
     if tenant_column is null then
         raise exception 'pgfeed: tenant_column is required' using errcode = 'invalid_parameter_value';
     end if;
-    foreach col in array array[tenant_column, recipient_column, read_column, case when read_column is not null then key_column end] loop
+    if read_column is not null and key_column is null then
+        raise exception 'pgfeed: key_column is required with read_column' using errcode = 'invalid_parameter_value';
+    end if;
+    foreach col in array named loop
         if col is not null and not exists (select from pg_attribute
             where attrelid = "table" and attname = col and attnum > 0 and not attisdropped) then
             raise exception 'pgfeed: table % has no column "%"', "table", col using errcode = 'undefined_column',
-                hint = 'Names are case-sensitive here: write the column as \d shows it, without quotes.';
+                hint = case when col = key_column and col <> all (array_remove(named[:3], null))
+                    then 'With read_column, key_column (--key-column) tells rows apart, by default "id": name another.'
+                    else 'Names are case-sensitive here: write the column as \d shows it, without quotes.' end;
         end if;
     end loop;
+    select attname into col from pg_attribute where attrelid = "table" and attname = any (named) and attgenerated = 'v';
+    if found then
+        raise exception 'pgfeed: column "%" of table % is generated when it is read: triggers find null in it', col, "table"
+            using errcode = 'wrong_object_type', hint = 'Make it STORED.';
+    end if;
+    if read_column is not null then
+        key := (select format_type(atttypid, atttypmod) from pg_attribute where attrelid = "table" and attname = key_column);
+        begin
+            execute format('select null::%1$s operator(pg_catalog.=) null::%1$s where false', key);
+        exception when undefined_function or ambiguous_function then
+            raise exception 'pgfeed: key column "%" of table % is of type %, which can''t be compared', key_column, "table", key
+                using errcode = 'datatype_mismatch', hint = 'Name another with key_column (--key-column).';
+        end;
+    end if;
+    if remote is not null then
+        raise exception 'pgfeed: foreign table % is a part of %: what is written to it can''t be published, and would fail', remote, "table"
+            using errcode = 'wrong_object_type', hint = 'Take it out of the table (alter table … detach partition, or no inherit) first.';
+    end if;
     root := pg_partition_root("table");
     if root <> "table" and not exists (select from pg_trigger where tgrelid = root and tgname = 'pgfeed_insert') then
         raise exception 'pgfeed: table % is a partition: an INSERT into % would not be published', "table", root
@@ -273,6 +313,7 @@ $$;
 drop function pgfeed.detach(regclass);
 drop function pgfeed.attach(regclass, text, text, text, text, text);
 drop function pgfeed.create_trigger(text, text, text, text, text[]);
+drop function pgfeed.foreign_child(regclass, boolean);
 drop function pgfeed.trigger_functions();
 drop function pgfeed.trigger_body(regclass, text, text, text, text, text, smallint);
 drop function pgfeed.written_to(smallint);

@@ -16,6 +16,7 @@ type Attachment struct {
 	TenantColumn    string
 	RecipientColumn string // optional: the user that alone may see a row
 	ReadColumn      string // optional: publishes <topic>:read when it is set
+	KeyColumn       string // with ReadColumn: tells rows apart; "id" where it is empty
 }
 
 // Attach publishes the table's rows from now on.
@@ -26,8 +27,8 @@ func Attach(ctx context.Context, pool *pgxpool.Pool, a Attachment) error {
 		}
 		return &s
 	}
-	_, err := pool.Exec(ctx, `select pgfeed.attach($1::text::regclass, $2, $3, $4, $5)`,
-		a.Table, a.Topic, a.TenantColumn, optional(a.RecipientColumn), optional(a.ReadColumn))
+	_, err := pool.Exec(ctx, `select pgfeed.attach($1::text::regclass, $2, $3, $4, $5, coalesce($6, 'id'))`,
+		a.Table, a.Topic, a.TenantColumn, optional(a.RecipientColumn), optional(a.ReadColumn), optional(a.KeyColumn))
 	return tableError("attach", a.Table, err)
 }
 

@@ -216,6 +216,67 @@ func TestARowWhoseRecipientCantBeFoundIsAWarningAndNotPublished(t *testing.T) {
 	}
 }
 
+func TestTablesThatWouldFailTheirStatementsOrPublishNothingAreRefused(t *testing.T) {
+	pool, _ := migrated(t)
+	for _, sql := range []string{
+		`create foreign data wrapper nowhere`, `create server nowhere foreign data wrapper nowhere`,
+		`create table parted (id int, org text, read_at date) partition by list (id)`,
+		`create foreign table parted_far partition of parted for values in (2) server nowhere`,
+		`create table parent (id int, org text, read_at date)`, `create foreign table child () inherits (parent) server nowhere`,
+		`create domain present as int not null`, `create table keys (place point, id present, org text, read_at date)`,
+	} {
+		exec(t, pool, sql)
+	}
+	type attachment = store.Attachment // less of a line
+	for _, c := range []struct {
+		a       attachment
+		refused string
+	}{
+		{attachment{Table: "parted"}, "foreign table public.parted_far is a part of public.parted"},
+		{attachment{Table: "parent"}, ""}, // an INSERT doesn't get as far as the child
+		{attachment{Table: "parent", ReadColumn: "read_at"}, "foreign table public.child is a part of public.parent"},
+		{attachment{Table: "keys", ReadColumn: "read_at", KeyColumn: "place"}, `key column "place" of table public.keys is of type point`},
+		{attachment{Table: "keys", ReadColumn: "read_at", KeyColumn: "nr"}, `no column "nr". With read_column, key_column (--key-column)`},
+		{attachment{Table: "keys", ReadColumn: "read_at"}, ""},
+	} {
+		c.a.Topic, c.a.TenantColumn = "activity", "org"
+		err := store.Attach(t.Context(), pool, c.a)
+		if (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("%+v: %v, want %q", c.a, err, c.refused)
+		}
+	}
+}
+
+func TestColumnsThatAreGeneratedWhenTheyAreReadAreRefused(t *testing.T) {
+	pool, _ := migrated(t)
+	var version int
+	if err := pool.QueryRow(t.Context(), `select current_setting('server_version_num')::int`).Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	if version < 180000 {
+		t.Skip("PostgreSQL 18 was the first to have them")
+	}
+	exec(t, pool, `create table t (id int primary key, doc json, org text generated always as (doc ->> 'org'), who text generated always as (doc ->> 'who'),
+		kept text generated always as (doc ->> 'org') stored, read_at date)`)
+	for name, a := range map[string]store.Attachment{
+		"org":     {TenantColumn: "org"},
+		"who":     {TenantColumn: "kept", RecipientColumn: "who"},
+		"read_at": {TenantColumn: "kept", ReadColumn: "read_at", KeyColumn: "who"},
+	} {
+		a.Table, a.Topic = "t", "activity"
+		if err := store.Attach(t.Context(), pool, a); err == nil || !strings.Contains(err.Error(), "STORED") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	log := store.NewLog(pool)
+	before := position(t, log)
+	exec(t, pool, `select pgfeed.attach('t', 'activity', 'kept')`)
+	exec(t, pool, `insert into t (id, doc) values (1, '{"org": "acme"}')`)
+	if events, _ := read(t, log, gateway.Query{Since: before.Cursor()}); len(events) != 1 || events[0].Tenant != "acme" {
+		t.Errorf("a stored one: %+v", events)
+	}
+}
+
 func TestNoRowFailsForWhatItHoldsOrHowItsTableChanged(t *testing.T) {
 	pool, _ := migrated(t)
 	log := store.NewLog(pool)

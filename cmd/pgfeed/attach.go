@@ -14,6 +14,7 @@ type attachCmd struct {
 	TenantColumn    string `required:"" placeholder:"COLUMN" help:"Column that holds the tenant; a row without one isn't published."`
 	RecipientColumn string `placeholder:"COLUMN" help:"Column that holds the only user who may see a row. Without it, or where it is null, everyone in the tenant may."`
 	ReadColumn      string `placeholder:"COLUMN" help:"Column whose change from null publishes '<topic>:read'."`
+	KeyColumn       string `placeholder:"COLUMN" default:"id" help:"Column that tells the rows apart when one is read. Only with --read-column."`
 }
 
 // Run attaches a table.
@@ -25,7 +26,7 @@ func (c attachCmd) Run(ctx context.Context, io streams) error {
 	defer pool.Close()
 	attachment := store.Attachment{
 		Table: c.Table, Topic: c.Topic, TenantColumn: c.TenantColumn, RecipientColumn: c.RecipientColumn,
-		ReadColumn: c.ReadColumn,
+		ReadColumn: c.ReadColumn, KeyColumn: c.KeyColumn,
 	}
 	if err := store.Attach(ctx, pool, attachment); err != nil {
 		return err

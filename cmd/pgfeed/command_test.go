@@ -175,7 +175,7 @@ func TestAnyTableCanBeAttached(t *testing.T) {
 	url, pool := database(t)
 	db := "--database-url=" + url
 	exec(t, pool, `create schema shop`)
-	exec(t, pool, `create table shop."Orders" ("Org" text, buyer text, total int)`)
+	exec(t, pool, `create table shop."Orders" ("Org" text, buyer text, total int, "paidAt" date)`)
 	for table, says := range map[string]string{
 		`shop.orders`:     "there is no such table",
 		`shop."Orders"`:   `no column "org"`,
@@ -193,6 +193,17 @@ func TestAnyTableCanBeAttached(t *testing.T) {
 	exec(t, pool, `insert into shop."Orders" values ('acme', 'ada', 7)`)
 	if e := s.Event(t); !strings.Contains(string(e.Data), `"total":7`) {
 		t.Errorf("got %s", e.Data)
+	}
+	read := []string{"attach", `shop."Orders"`, db, "--topic", "activity", "--tenant-column", "Org", "--read-column", "paidAt"}
+	if code, _, err := command(t, read...); code != exitFailed || !strings.Contains(err, "--key-column") {
+		t.Errorf("without a column id: %d %q", code, err)
+	}
+	if code, _, err := command(t, append(read, "--key-column", "total")...); code != 0 {
+		t.Fatalf("attach with another key: %d %q", code, err)
+	}
+	exec(t, pool, `update shop."Orders" set "paidAt" = now()`)
+	if e := s.Event(t); e.Event != "activity:read" {
+		t.Errorf("got %+v", e)
 	}
 	if code, _, err := command(t, "detach", `shop."Orders"`, db); code != 0 {
 		t.Fatalf("detach: %d %q", code, err)

@@ -203,14 +203,15 @@ $$;
 
 -- Publishes the rows inserted into a table from now on as '<topic>:new' and, where read_column is given, rows whose read
 -- column goes from null to a value as '<topic>:read'; key_column tells such rows apart. Attaching again changes the settings. The caller must
--- own the table, and be the owner of this schema or a member of it. The triggers carry the
+-- own the table, and be the owner of this schema or a member of it. Like detach it gives up (lock_not_available) when it has waited for two
+-- seconds for the table: whoever writes to that waits behind it, and gateways that start wait for the lock on pgfeed.state. The triggers carry the
 -- settings as arguments, for whoever looks.
 -- +goose StatementBegin
 create function pgfeed.attach(
     "table" regclass, topic text, tenant_column text, recipient_column text default null,
     read_column text default null, key_column text default 'id'
 ) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 declare
     id     constant text := replace(gen_random_uuid()::text, '-', '');
     named  constant text[] := array[tenant_column, recipient_column, read_column, case when read_column is not null then key_column end];
@@ -219,6 +220,11 @@ declare
     key    text;
     root   regclass;
 begin
+    -- An older snapshot would find the slot that was current then.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'pgfeed: attaching has to see what was committed before it got its locks: use read committed'
+            using errcode = 'invalid_transaction_state';
+    end if;
     if topic is null or topic not in ('activity', 'notification') then
         raise exception 'pgfeed: topic is activity or notification, not %', quote_nullable(topic)
             using errcode = 'invalid_parameter_value';
@@ -277,7 +283,7 @@ $$;
 -- Stops publishing a table. True when it was attached.
 -- +goose StatementBegin
 create function pgfeed.detach("table" regclass) returns boolean
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 declare
     name   text;
     unused regprocedure;

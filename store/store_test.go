@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -274,6 +275,51 @@ func TestColumnsThatAreGeneratedWhenTheyAreReadAreRefused(t *testing.T) {
 	exec(t, pool, `insert into t (id, doc) values (1, '{"org": "acme"}')`)
 	if events, _ := read(t, log, gateway.Query{Since: before.Cursor()}); len(events) != 1 || events[0].Tenant != "acme" {
 		t.Errorf("a stored one: %+v", events)
+	}
+}
+
+func TestATableThatIsInUseIsGivenUpAndItsWritersGoOn(t *testing.T) {
+	pool, _ := migrated(t)
+	exec(t, pool, `create table t (org text)`)
+	user, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer user.Rollback(context.Background()) //nolint:errcheck // it changes nothing
+	if _, err := user.Exec(t.Context(), `insert into t values ('acme')`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := user.Exec(t.Context(), `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := store.Attach(ctx, pool, store.Attachment{Table: "t", Topic: "activity", TenantColumn: "org"}); !errors.Is(err, store.ErrTableInUse) {
+		t.Errorf("attach: %v", err)
+	}
+	if _, err := store.Detach(ctx, pool, `"activityLogs"`); !errors.Is(err, store.ErrTableInUse) {
+		t.Errorf("detach: %v", err)
+	}
+	exec(t, pool, `insert into t values ('acme')`)
+	exec(t, pool, insertActivity, "x")
+}
+
+func TestOnlyACurrentSnapshotAttachesWhateverTheDatabasesDefaultIs(t *testing.T) {
+	url := storetest.Database(t)
+	pool, err := store.NewPool(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	exec(t, pool, `alter database `+pool.Config().ConnConfig.Database+` set default_transaction_isolation = 'repeatable read'`)
+	pool.Reset()
+	migrate(t, url)
+	exec(t, pool, `create table t (org text)`)
+	if _, err := pool.Exec(t.Context(), `select pgfeed.attach('t', 'activity', 'org')`); err == nil || !strings.Contains(err.Error(), "read committed") {
+		t.Errorf("by an older snapshot: %v", err)
+	}
+	if err := store.Attach(t.Context(), pool, store.Attachment{Table: "t", Topic: "activity", TenantColumn: "org"}); err != nil {
+		t.Error(err)
 	}
 }
 

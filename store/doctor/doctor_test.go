@@ -380,6 +380,12 @@ func TestTablesThatDontPublishAreNamed(t *testing.T) {
 	expect(t, examine(t, Options{DatabaseURL: url}), "tables", Warn, "no table is attached", "pgfeed attach")
 }
 
+func TestATriggerThatWritesToAClosedSlotIsNamed(t *testing.T) {
+	url, conn := database(t)
+	exec(t, conn, `update pgfeed.slots set closed = now() where slot = 0`, `update pgfeed.slots set opened = now() where slot = 1`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "tables", Fail, `"activityLogs"`, "closed", "pgfeed attach")
+}
+
 func TestColumnsThatTriggersFindNullAreNamed(t *testing.T) {
 	url, conn := database(t)
 	var version int

@@ -20,6 +20,7 @@ type attachment struct {
 	virtual  []string // those of them that triggers find null
 	root     string   // the table that it is a partition of, where that isn't attached
 	foreign  string   // a foreign table that it has become the parent of
+	closed   bool     // it writes to a slot of the log that isn't the current one
 	warns    bool     // of a row without a tenant; it needn't where that couldn't be null when the table was attached
 	measures bool     // the tenant's length; it needn't where that was bounded when the table was attached
 }
@@ -33,6 +34,7 @@ select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
        array(select attname::text from pg_attribute a where attrelid = t.tgrelid and attnum > 0 and not attisdropped and not pgfeed.always_short(a)),
        array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped and attgenerated = 'v'),
        f.prosrc ~ 'pgfeed\.without_tenant', f.prosrc ~ 'octet_length\(rows\.tenant\)',
+       strpos(f.prosrc, pgfeed.written_to(pgfeed.current_slot())) = 0,
        coalesce(pgfeed.foreign_child(t.tgrelid, t.tgname = 'pgfeed_read')::text, ''),
        coalesce((select root::text from pg_partition_root(t.tgrelid) root where root <> t.tgrelid
             and not exists (select from pg_trigger where tgrelid = root and tgname = 'pgfeed_insert')), '')
@@ -49,7 +51,7 @@ select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
 	for rows.Next() {
 		var a attachment
 		var args []byte
-		if err := rows.Scan(&a.table, &a.trigger, &a.enabled, &args, &a.has, &a.nullable, &a.long, &a.virtual, &a.warns, &a.measures, &a.foreign, &a.root); err != nil {
+		if err := rows.Scan(&a.table, &a.trigger, &a.enabled, &args, &a.has, &a.nullable, &a.long, &a.virtual, &a.warns, &a.measures, &a.closed, &a.foreign, &a.root); err != nil {
 			return nil, err
 		}
 		// The first argument is the topic, the others are columns; each ends with a zero byte.
@@ -101,6 +103,10 @@ func (a attachment) examine() []Finding {
 	if a.foreign != "" {
 		return one(Fail, "Take it out of the table (alter table … detach partition, or no inherit), or pgfeed detach "+a.table,
 			"the foreign table %s is a part of %s: what is written to it can't be published, and fails", a.foreign, a.table)
+	}
+	if a.closed {
+		return one(Fail, "Attach it again: pgfeed attach "+a.table+" …",
+			"%s: trigger %s writes to a part of the log that is closed: its events may be lost", a.table, a.trigger)
 	}
 	var gone []string
 	for _, c := range a.columns {

@@ -5,10 +5,13 @@
 -- all its checks together: hence every name and every operator in it names its schema, and the caller's search_path leads nowhere.
 -- +goose Up
 
+-- The type of what stands in for a column: no column has it, and it has no values.
+create type pgfeed.missing as enum ();
+
 -- Stands in for a column that the table doesn't have any more: warns once in a statement. Always null. It is said to be stable so that
 -- the planner forgets it where the column is there.
 -- +goose StatementBegin
-create function pgfeed.missing_column("table" oid, "column" text) returns text
+create function pgfeed.missing_column("table" oid, "column" text) returns pgfeed.missing
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
     if current_setting('pgfeed.warned', true) is distinct from statement_timestamp()::text then
@@ -21,14 +24,25 @@ end
 $$;
 -- +goose StatementEnd
 
--- Called for a row without tenant, which is not published: warns once in a statement. Always false.
+-- Whether a table has the column whose value this is. The type decides, when the statement is planned: nothing is left of it for rows.
+-- A stand-in is asked for its value all the same, so that it warns.
+create function pgfeed.present("column" anyelement) returns boolean language sql immutable as 'select true';
+create function pgfeed.present("column" pgfeed.missing) returns boolean language sql immutable as 'select $1 is not null';
+
+-- Whether no value of a column can be too long for a tenant: of more than 2000 bytes, since an index entry holds some 2700.
+create function pgfeed.always_short("column" pg_attribute) returns boolean language sql stable set search_path = pg_catalog, pg_temp as $$
+    select ("column").attlen > 0
+        or ("column").atttypid in ('varchar'::regtype, 'bpchar'::regtype) and ("column").atttypmod between 4 and 4 + 2000 / 4
+$$;
+
+-- Called for a row that is not published for what its tenant is: warns once in a statement. Always false.
 -- +goose StatementBegin
 create function pgfeed.without_tenant("column" text) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
     if current_setting('pgfeed.warned', true) is distinct from statement_timestamp()::text then
         perform set_config('pgfeed.warned', statement_timestamp()::text, true);
-        raise warning 'pgfeed: rows without a tenant in column "%" are not published', "column"
+        raise warning 'pgfeed: rows without a tenant in column "%", or with one of more than 2000 bytes, are not published', "column"
             using hint = 'Fill the column, or pgfeed detach the table.';
     end if;
     return false;
@@ -91,7 +105,8 @@ $$;
 -- An application that renames a column must not find its INSERTs failing. Comparing names costs each INSERT something; the scopes of SQL do
 -- it for nothing, when the statement is planned: in rows and was a column's name is first looked for in the table's row, and
 -- only where that has none in missing, outside. Columns are read as such and not out of the row's JSON: that may hold escapes which
--- Postgres refuses to decode. n.* is the row even where the table has a column n.
+-- Postgres refuses to decode. n.* is the row even where the table has a column n. A missing tenant is null, which isn't published; a missing
+-- recipient would be null as well, which everybody may see.
 --
 -- The lease is an expression, and what is written is a statement: each more of either would cost as much as writing to an index, since
 -- PL/pgSQL prepares it anew in each transaction. "return new" is null in a trigger for statements, and no expression.
@@ -104,17 +119,21 @@ declare
         from (select distinct c from unnest(array[tenant_column, recipient_column, read_column,
             case when read_column is not null then key_column end]) c where c is not null) names);
     -- A call costs something, if only because it might be made.
-    published constant text := case when (select attnotnull from pg_attribute where attrelid = "table" and attname = tenant_column)
-        then 'rows.tenant is not null' else format('(rows.tenant is not null or pgfeed.without_tenant(%L))', tenant_column) end;
+    published constant text := (
+        select case when pgfeed.always_short(a) and attnotnull then 'rows.tenant is not null'
+                    else format('(%s or pgfeed.without_tenant(%L))', case when pgfeed.always_short(a) then 'rows.tenant is not null'
+                        else 'pg_catalog.octet_length(rows.tenant) operator(pg_catalog.<=) 2000' end, attname) end
+          from pg_attribute a where attrelid = "table" and attname = tenant_column);
     keys constant text := case when read_column is not null then format('%I as key, %I as read', key_column, read_column) end;
     written constant text := pgfeed.written_to(slot) || format($f$ rows.tenant, rows.recipient, %1$L, rows.data
           from (select %2$s) as missing,
-               lateral (select %3$I::pg_catalog.text as tenant, %4$s as recipient, pg_catalog.row_to_json(n.*) as data%5$s from new_rows n) as rows%6$s
+               lateral (select %3$I::pg_catalog.text as tenant, %4$s, pg_catalog.row_to_json(n.*) as data%5$s from new_rows n) as rows%6$s
          where %7$s%8$s$f$,
-        event, missing, tenant_column, case when recipient_column is null then 'null' else format('%I::pg_catalog.text', recipient_column) end,
+        event, missing, tenant_column, case when recipient_column is null then 'null as recipient'
+            else format('%1$I::pg_catalog.text as recipient, pgfeed.present(%1$I) as present', recipient_column) end,
         ', ' || keys,
         ', lateral (select ' || keys || ' from old_rows) as was',
-        published,
+        published || case when recipient_column is not null then ' and rows.present' else '' end,
         case when read_column is not null then ' and was.key operator(pg_catalog.=) rows.key and was.read is null and rows.read is not null' end);
 begin
     return format($f$
@@ -153,21 +172,59 @@ create function pgfeed.trigger_functions() returns setof pg_proc language sql st
 $$;
 -- +goose StatementEnd
 
+-- A foreign table that what is written to a table may end up in: an INSERT by partitions, an UPDATE by any inheritance. Postgres
+-- can't have its rows in a transition table, and fails the statement. Null: there is none.
+-- +goose StatementBegin
+create function pgfeed.foreign_child("table" regclass, updates boolean) returns regclass
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    with recursive below as (
+        select inhrelid from pg_inherits join pg_class on oid = inhparent where inhparent = "table" and (updates or relkind = 'p')
+        union all
+        select i.inhrelid from pg_inherits i join below on i.inhparent = below.inhrelid
+    )
+    select oid::regclass from below join pg_class on oid = inhrelid where relkind = 'f' order by oid limit 1
+$$;
+-- +goose StatementEnd
+
+-- Makes a trigger of a table with a function of its own. Nobody else may make triggers of that, and so events: it has its owner's rights. Those who
+-- fire the trigger aren't asked for theirs.
+-- +goose StatementBegin
+create function pgfeed.create_trigger("trigger" text, event text, "function" text, body text, arguments text[]) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    execute format('create function pgfeed.%I() returns trigger language plpgsql security definer as %L', "function", body);
+    execute format('revoke execute on function pgfeed.%I() from public', "function");
+    execute format('create trigger %I after %s for each statement execute function pgfeed.%I(%s)', "trigger", event, "function",
+        (select string_agg(quote_literal(coalesce(a, '')), ', ' order by n) from unnest(arguments) with ordinality as x (a, n)));
+    execute format('alter function pgfeed.%I() owner to %s', "function", (select nspowner::regrole from pg_namespace where nspname = 'pgfeed'));
+end
+$$;
+-- +goose StatementEnd
+
 -- Publishes the rows inserted into a table from now on as '<topic>:new' and, where read_column is given, rows whose read
--- column goes from null to a value as '<topic>:read'. Attaching again changes the settings. The caller must own the table, and be
--- the owner of this schema or a member of it. The triggers carry the settings as arguments, for whoever looks.
+-- column goes from null to a value as '<topic>:read'; key_column tells such rows apart. Attaching again changes the settings. The caller must
+-- own the table, and be the owner of this schema or a member of it. Like detach it gives up (lock_not_available) when it has waited for two
+-- seconds for the table: whoever writes to that waits behind it, and gateways that start wait for the lock on pgfeed.state. The triggers carry the
+-- settings as arguments, for whoever looks.
 -- +goose StatementBegin
 create function pgfeed.attach(
     "table" regclass, topic text, tenant_column text, recipient_column text default null,
     read_column text default null, key_column text default 'id'
 ) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 declare
-    owner constant text := (select nspowner::regrole from pg_namespace where nspname = 'pgfeed');
-    id    constant text := replace(gen_random_uuid()::text, '-', '');
-    col   text;
-    root  regclass;
+    id     constant text := replace(gen_random_uuid()::text, '-', '');
+    named  constant text[] := array[tenant_column, recipient_column, read_column, case when read_column is not null then key_column end];
+    remote constant regclass := pgfeed.foreign_child("table", read_column is not null);
+    col    text;
+    key    text;
+    root   regclass;
 begin
+    -- An older snapshot would find the slot that was current then.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'pgfeed: attaching has to see what was committed before it got its locks: use read committed'
+            using errcode = 'invalid_transaction_state';
+    end if;
     if topic is null or topic not in ('activity', 'notification') then
         raise exception 'pgfeed: topic is activity or notification, not %', quote_nullable(topic)
             using errcode = 'invalid_parameter_value';
@@ -175,32 +232,49 @@ begin
     if tenant_column is null then
         raise exception 'pgfeed: tenant_column is required' using errcode = 'invalid_parameter_value';
     end if;
-    foreach col in array array[tenant_column, recipient_column, read_column, case when read_column is not null then key_column end] loop
+    if read_column is not null and key_column is null then
+        raise exception 'pgfeed: key_column is required with read_column' using errcode = 'invalid_parameter_value';
+    end if;
+    foreach col in array named loop
         if col is not null and not exists (select from pg_attribute
             where attrelid = "table" and attname = col and attnum > 0 and not attisdropped) then
             raise exception 'pgfeed: table % has no column "%"', "table", col using errcode = 'undefined_column',
-                hint = 'Names are case-sensitive here: write the column as \d shows it, without quotes.';
+                hint = case when col = key_column and col <> all (array_remove(named[:3], null))
+                    then 'With read_column, key_column (--key-column) tells rows apart, by default "id": name another.'
+                    else 'Names are case-sensitive here: write the column as \d shows it, without quotes.' end;
         end if;
     end loop;
+    select attname into col from pg_attribute where attrelid = "table" and attname = any (named) and attgenerated = 'v';
+    if found then
+        raise exception 'pgfeed: column "%" of table % is generated when it is read: triggers find null in it', col, "table"
+            using errcode = 'wrong_object_type', hint = 'Make it STORED.';
+    end if;
+    if read_column is not null then
+        key := (select format_type(atttypid, atttypmod) from pg_attribute where attrelid = "table" and attname = key_column);
+        begin
+            execute format('select null::%1$s operator(pg_catalog.=) null::%1$s where false', key);
+        exception when undefined_function or ambiguous_function then
+            raise exception 'pgfeed: key column "%" of table % is of type %, which can''t be compared', key_column, "table", key
+                using errcode = 'datatype_mismatch', hint = 'Name another with key_column (--key-column).';
+        end;
+    end if;
+    if remote is not null then
+        raise exception 'pgfeed: foreign table % is a part of %: what is written to it can''t be published, and would fail', remote, "table"
+            using errcode = 'wrong_object_type', hint = 'Take it out of the table (alter table … detach partition, or no inherit) first.';
+    end if;
     root := pg_partition_root("table");
     if root <> "table" and not exists (select from pg_trigger where tgrelid = root and tgname = 'pgfeed_insert') then
         raise exception 'pgfeed: table % is a partition: an INSERT into % would not be published', "table", root
             using errcode = 'wrong_object_type', hint = 'Attach ' || root::text || '. A partition that is inserted into by its own name can be attached after that.';
     end if;
     perform pgfeed.detach("table"); -- from here on nobody turns the ring
-    execute format('create function pgfeed.insert_%s() returns trigger language plpgsql security definer as %L', id,
-        pgfeed.trigger_body("table", topic || ':new', tenant_column, recipient_column, null, null, pgfeed.current_slot()));
-    execute format('alter function pgfeed.insert_%s() owner to %s', id, owner);
-    execute format('create trigger pgfeed_insert after insert on %s referencing new table as new_rows '
-        'for each statement execute function pgfeed.insert_%s(%L, %L, %L)',
-        "table", id, topic, tenant_column, coalesce(recipient_column, ''));
+    perform pgfeed.create_trigger('pgfeed_insert', format('insert on %s referencing new table as new_rows', "table"), 'insert_' || id,
+        pgfeed.trigger_body("table", topic || ':new', tenant_column, recipient_column, null, null, pgfeed.current_slot()),
+        array[topic, tenant_column, recipient_column]);
     if read_column is not null then
-        execute format('create function pgfeed.read_%s() returns trigger language plpgsql security definer as %L', id,
-            pgfeed.trigger_body("table", topic || ':read', tenant_column, recipient_column, read_column, key_column, pgfeed.current_slot()));
-        execute format('alter function pgfeed.read_%s() owner to %s', id, owner);
-        execute format('create trigger pgfeed_read after update on %s referencing old table as old_rows new table as new_rows '
-            'for each statement execute function pgfeed.read_%s(%L, %L, %L, %L, %L)',
-            "table", id, topic, tenant_column, coalesce(recipient_column, ''), read_column, key_column);
+        perform pgfeed.create_trigger('pgfeed_read', format('update on %s referencing old table as old_rows new table as new_rows', "table"), 'read_' || id,
+            pgfeed.trigger_body("table", topic || ':read', tenant_column, recipient_column, read_column, key_column, pgfeed.current_slot()),
+            array[topic, tenant_column, recipient_column, read_column, key_column]);
     end if;
 end
 $$;
@@ -209,7 +283,7 @@ $$;
 -- Stops publishing a table. True when it was attached.
 -- +goose StatementBegin
 create function pgfeed.detach("table" regclass) returns boolean
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 declare
     name   text;
     unused regprocedure;
@@ -244,10 +318,16 @@ $$;
 -- +goose StatementEnd
 drop function pgfeed.detach(regclass);
 drop function pgfeed.attach(regclass, text, text, text, text, text);
+drop function pgfeed.create_trigger(text, text, text, text, text[]);
+drop function pgfeed.foreign_child(regclass, boolean);
 drop function pgfeed.trigger_functions();
 drop function pgfeed.trigger_body(regclass, text, text, text, text, text, smallint);
 drop function pgfeed.written_to(smallint);
 drop function pgfeed.hint(text, bigint, bigint, xid8, timestamptz, timestamptz, text, text, json);
 drop function pgfeed.hinting();
 drop function pgfeed.without_tenant(text);
+drop function pgfeed.always_short(pg_attribute);
+drop function pgfeed.present(pgfeed.missing);
+drop function pgfeed.present(anyelement);
 drop function pgfeed.missing_column(oid, text);
+drop type pgfeed.missing;

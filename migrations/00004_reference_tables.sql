@@ -1,6 +1,7 @@
 -- Reference tables for new applications and the demo. An application with tables of its own attaches those instead. One that has
 -- a table of the same name keeps it: Auth.js calls its sessions "sessions" too. The comment says which tables are pgfeed's.
 -- +goose Up
+set transaction isolation level read committed; -- pgfeed.attach insists on it, whatever the database's default is
 -- +goose StatementBegin
 do $$
 begin

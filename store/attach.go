@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -16,9 +17,13 @@ type Attachment struct {
 	TenantColumn    string
 	RecipientColumn string // optional: the user that alone may see a row
 	ReadColumn      string // optional: publishes <topic>:read when it is set
+	KeyColumn       string // with ReadColumn: tells rows apart; "id" where it is empty
 }
 
-// Attach publishes the table's rows from now on.
+// ErrTableInUse says that a table could not be locked within two seconds. Nothing has changed; trying again may do.
+var ErrTableInUse = errors.New("a transaction that is still open has used the table, or is attaching another")
+
+// Attach publishes the table's rows from now on. ErrTableInUse: it could not be locked.
 func Attach(ctx context.Context, pool *pgxpool.Pool, a Attachment) error {
 	optional := func(s string) *string {
 		if s == "" {
@@ -26,12 +31,16 @@ func Attach(ctx context.Context, pool *pgxpool.Pool, a Attachment) error {
 		}
 		return &s
 	}
-	_, err := pool.Exec(ctx, `select pgfeed.attach($1::text::regclass, $2, $3, $4, $5)`,
-		a.Table, a.Topic, a.TenantColumn, optional(a.RecipientColumn), optional(a.ReadColumn))
+	// Whatever the database's default is.
+	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `select pgfeed.attach($1::text::regclass, $2, $3, $4, $5, coalesce($6, 'id'))`,
+			a.Table, a.Topic, a.TenantColumn, optional(a.RecipientColumn), optional(a.ReadColumn), optional(a.KeyColumn))
+		return err
+	})
 	return tableError("attach", a.Table, err)
 }
 
-// Detach stops publishing the table's rows. False: it was not attached.
+// Detach stops publishing the table's rows. False: it was not attached. ErrTableInUse: it could not be locked.
 func Detach(ctx context.Context, pool *pgxpool.Pool, table string) (bool, error) {
 	var was bool
 	err := pool.QueryRow(ctx, `select pgfeed.detach($1::text::regclass)`, table).Scan(&was)
@@ -46,6 +55,8 @@ func tableError(verb, table string, err error) error {
 		return fmt.Errorf("%s %s: there is no such table; write it as in SQL, quoted where its name has capitals: '\"activityLogs\"'", verb, table)
 	case isCode(err, "3F000"), isCode(err, "42883"): // invalid_schema_name, undefined_function
 		return ErrNotMigrated
+	case isCode(err, "55P03"): // lock_not_available
+		return fmt.Errorf("%s %s: %w", verb, table, ErrTableInUse)
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {

@@ -2,11 +2,14 @@ package store_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -127,37 +130,196 @@ func position(t *testing.T, log *store.Log) gateway.Position {
 	return at
 }
 
-func TestARowWithoutATenantIsAWarningAndTheRowIsKept(t *testing.T) {
-	pool, url := migrated(t)
-	log := store.NewLog(pool)
-	before := position(t, log)
-	exec(t, pool, `create table t (org text, n int)`)
-	if err := store.Attach(t.Context(), pool, store.Attachment{Table: "t", Topic: "activity", TenantColumn: "org"}); err != nil {
-		t.Fatal(err)
-	}
+// noticing is a connection that notes what the server warns of.
+func noticing(t *testing.T, url string) (conn *pgx.Conn, notices *[]string) {
+	t.Helper()
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var notices []string
-	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { notices = append(notices, n.Severity+": "+n.Message) }
-	conn, err := pgx.ConnectConfig(t.Context(), config)
+	notices = new([]string)
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { *notices = append(*notices, n.Severity+": "+n.Message) }
+	conn, err = pgx.ConnectConfig(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background()) //nolint:errcheck // the test's own
-	if _, err := conn.Exec(t.Context(), `insert into t values (null, 1), ('acme', 2), (null, 3)`); err != nil {
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn, notices
+}
+
+func TestARowWithoutATenantIsAWarningAndTheRowIsKept(t *testing.T) {
+	pool, url := migrated(t)
+	log := store.NewLog(pool)
+	conn, notices := noticing(t, url)
+	random := make([]byte, 1500)
+	_, _ = rand.Read(random)
+	tooLong := hex.EncodeToString(random) // and doesn't get shorter where Postgres compresses it
+	const acme = "6b7ba0a6-3f2b-4d7c-9a55-0a3a5b1f0c11"
+	for _, c := range []struct {
+		column, constraint string
+		bad                any
+	}{
+		{"text", "", nil}, {"uuid", "", nil}, {"varchar(40)", "", nil},
+		{"text", "", tooLong}, {"text", "not null", tooLong}, {"varchar(3000)", "not null", tooLong}, {"json", "", `"` + tooLong + `"`},
+	} {
+		before := position(t, log)
+		good := acme
+		if c.column == "json" {
+			good = `"acme"`
+		}
+		exec(t, pool, `drop table if exists t`)
+		exec(t, pool, `create table t (org `+c.column+` `+c.constraint+`)`)
+		if err := store.Attach(t.Context(), pool, store.Attachment{Table: "t", Topic: "activity", TenantColumn: "org"}); err != nil {
+			t.Fatal(err)
+		}
+		*notices = nil
+		if _, err := conn.Exec(t.Context(), `insert into t select org::`+c.column+` from unnest(array[$1, $2, $1]::text[]) org`, c.bad, good); err != nil {
+			t.Errorf("%s: %v", c.column, err)
+			continue
+		}
+		if len(*notices) != 1 || !strings.Contains((*notices)[0], `WARNING: pgfeed: rows without a tenant in column "org", or with one of more than 2000 bytes,`) {
+			t.Errorf("%s: notices %q", c.column, *notices)
+		}
+		if events, _ := read(t, log, gateway.Query{Since: before.Cursor()}); len(events) != 1 || events[0].Tenant != good {
+			t.Errorf("%s: events %+v", c.column, events)
+		}
+		var rows int
+		if err := pool.QueryRow(t.Context(), `select count(*) from t`).Scan(&rows); err != nil || rows != 3 {
+			t.Errorf("%s: %d rows, %v", c.column, rows, err)
+		}
+	}
+}
+
+// A row for one user must not become one for all.
+func TestARowWhoseRecipientCantBeFoundIsAWarningAndNotPublished(t *testing.T) {
+	pool, url := migrated(t)
+	log := store.NewLog(pool)
+	conn, notices := noticing(t, url)
+	exec(t, pool, `create table t (id int generated always as identity, org text not null, who text, read_at date)`)
+	exec(t, pool, `select pgfeed.attach('t', 'notification', 'org', 'who', 'read_at')`)
+	exec(t, pool, `insert into t (org, who) values ('acme', 'ada')`)
+	for _, change := range []string{`alter table t rename who to whom`, `alter table t drop whom`} {
+		exec(t, pool, change)
+		before := position(t, log)
+		for _, sql := range []string{`insert into t (org) values ('acme'), ('acme')`, `update t set read_at = now()`} {
+			*notices = nil
+			if _, err := conn.Exec(t.Context(), sql); err != nil {
+				t.Fatalf("%s, %s: %v", change, sql, err)
+			}
+			if len(*notices) != 1 || !strings.Contains((*notices)[0], `WARNING: pgfeed: table public.t has no column "who" any more: its rows are not published`) {
+				t.Errorf("%s, %s: notices %q", change, sql, *notices)
+			}
+		}
+		if events, _ := read(t, log, gateway.Query{Since: before.Cursor()}); len(events) != 0 {
+			t.Errorf("%s: published %+v", change, events)
+		}
+		exec(t, pool, `update t set read_at = null`)
+	}
+}
+
+func TestTablesThatWouldFailTheirStatementsOrPublishNothingAreRefused(t *testing.T) {
+	pool, _ := migrated(t)
+	for _, sql := range []string{
+		`create foreign data wrapper nowhere`, `create server nowhere foreign data wrapper nowhere`,
+		`create table parted (id int, org text, read_at date) partition by list (id)`,
+		`create foreign table parted_far partition of parted for values in (2) server nowhere`,
+		`create table parent (id int, org text, read_at date)`, `create foreign table child () inherits (parent) server nowhere`,
+		`create domain present as int not null`, `create table keys (place point, id present, org text, read_at date)`,
+	} {
+		exec(t, pool, sql)
+	}
+	type attachment = store.Attachment // less of a line
+	for _, c := range []struct {
+		a       attachment
+		refused string
+	}{
+		{attachment{Table: "parted"}, "foreign table public.parted_far is a part of public.parted"},
+		{attachment{Table: "parent"}, ""}, // an INSERT doesn't get as far as the child
+		{attachment{Table: "parent", ReadColumn: "read_at"}, "foreign table public.child is a part of public.parent"},
+		{attachment{Table: "keys", ReadColumn: "read_at", KeyColumn: "place"}, `key column "place" of table public.keys is of type point`},
+		{attachment{Table: "keys", ReadColumn: "read_at", KeyColumn: "nr"}, `no column "nr". With read_column, key_column (--key-column)`},
+		{attachment{Table: "keys", ReadColumn: "read_at"}, ""},
+	} {
+		c.a.Topic, c.a.TenantColumn = "activity", "org"
+		err := store.Attach(t.Context(), pool, c.a)
+		if (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("%+v: %v, want %q", c.a, err, c.refused)
+		}
+	}
+}
+
+func TestColumnsThatAreGeneratedWhenTheyAreReadAreRefused(t *testing.T) {
+	pool, _ := migrated(t)
+	var version int
+	if err := pool.QueryRow(t.Context(), `select current_setting('server_version_num')::int`).Scan(&version); err != nil {
 		t.Fatal(err)
 	}
-	if len(notices) != 1 || !strings.Contains(notices[0], `WARNING: pgfeed: rows without a tenant in column "org"`) {
-		t.Errorf("notices %q", notices)
+	if version < 180000 {
+		t.Skip("PostgreSQL 18 was the first to have them")
 	}
+	exec(t, pool, `create table t (id int primary key, doc json, org text generated always as (doc ->> 'org'), who text generated always as (doc ->> 'who'),
+		kept text generated always as (doc ->> 'org') stored, read_at date)`)
+	for name, a := range map[string]store.Attachment{
+		"org":     {TenantColumn: "org"},
+		"who":     {TenantColumn: "kept", RecipientColumn: "who"},
+		"read_at": {TenantColumn: "kept", ReadColumn: "read_at", KeyColumn: "who"},
+	} {
+		a.Table, a.Topic = "t", "activity"
+		if err := store.Attach(t.Context(), pool, a); err == nil || !strings.Contains(err.Error(), "STORED") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	log := store.NewLog(pool)
+	before := position(t, log)
+	exec(t, pool, `select pgfeed.attach('t', 'activity', 'kept')`)
+	exec(t, pool, `insert into t (id, doc) values (1, '{"org": "acme"}')`)
 	if events, _ := read(t, log, gateway.Query{Since: before.Cursor()}); len(events) != 1 || events[0].Tenant != "acme" {
-		t.Errorf("events %+v", events)
+		t.Errorf("a stored one: %+v", events)
 	}
-	var rows int
-	if err := pool.QueryRow(t.Context(), `select count(*) from t`).Scan(&rows); err != nil || rows != 3 {
-		t.Errorf("%d rows, %v", rows, err)
+}
+
+func TestATableThatIsInUseIsGivenUpAndItsWritersGoOn(t *testing.T) {
+	pool, _ := migrated(t)
+	exec(t, pool, `create table t (org text)`)
+	user, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer user.Rollback(context.Background()) //nolint:errcheck // it changes nothing
+	if _, err := user.Exec(t.Context(), `insert into t values ('acme')`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := user.Exec(t.Context(), `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := store.Attach(ctx, pool, store.Attachment{Table: "t", Topic: "activity", TenantColumn: "org"}); !errors.Is(err, store.ErrTableInUse) {
+		t.Errorf("attach: %v", err)
+	}
+	if _, err := store.Detach(ctx, pool, `"activityLogs"`); !errors.Is(err, store.ErrTableInUse) {
+		t.Errorf("detach: %v", err)
+	}
+	exec(t, pool, `insert into t values ('acme')`)
+	exec(t, pool, insertActivity, "x")
+}
+
+func TestOnlyACurrentSnapshotAttachesWhateverTheDatabasesDefaultIs(t *testing.T) {
+	url := storetest.Database(t)
+	pool, err := store.NewPool(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	exec(t, pool, `alter database `+pool.Config().ConnConfig.Database+` set default_transaction_isolation = 'repeatable read'`)
+	pool.Reset()
+	migrate(t, url)
+	exec(t, pool, `create table t (org text)`)
+	if _, err := pool.Exec(t.Context(), `select pgfeed.attach('t', 'activity', 'org')`); err == nil || !strings.Contains(err.Error(), "read committed") {
+		t.Errorf("by an older snapshot: %v", err)
+	}
+	if err := store.Attach(t.Context(), pool, store.Attachment{Table: "t", Topic: "activity", TenantColumn: "org"}); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -240,10 +402,10 @@ select (select seqcache from pg_sequence where seqrelid = 'pgfeed.events_seq'::r
 	}
 }
 
-func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
-	pool, _ := migrated(t)
-	before := position(t, store.NewLog(pool))
-	role := fmt.Sprintf("app_%d", before.Epoch)
+// poor creates a role without rights.
+func poor(t *testing.T, pool *pgxpool.Pool) (role string) {
+	t.Helper()
+	role = fmt.Sprintf("app_%d", position(t, store.NewLog(pool)).Epoch)
 	exec(t, pool, `create role `+role)
 	t.Cleanup(func() {
 		_, err := pool.Exec(context.Background(), `drop owned by `+role+`; drop role `+role)
@@ -251,6 +413,47 @@ func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return role
+}
+
+func TestNobodyPublishesByAnAttachedTablesFunction(t *testing.T) {
+	pool, _ := migrated(t)
+	role := poor(t, pool)
+	exec(t, pool, `grant usage on schema pgfeed to `+role)
+	for range 2 {
+		rows, err := pool.Query(t.Context(), `select proname::text from pgfeed.trigger_functions()`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		functions, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil || len(functions) != 3 {
+			t.Fatalf("functions %q, %v", functions, err)
+		}
+		for _, function := range functions {
+			err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+				_, err := tx.Exec(t.Context(), `set local role `+role+`; create temp table mine ("tenantId" text) on commit drop;
+create trigger mine after insert on mine referencing new table as new_rows for each statement execute function pgfeed.`+function+`()`)
+				return err
+			})
+			if !isDenied(err) {
+				t.Errorf("%s: %v", function, err)
+			}
+		}
+		exec(t, pool, insertActivity, "so that the ring has something to keep")
+		age(t, pool)
+		maintain(t, pool, day) // which rewrites them
+	}
+}
+
+func isDenied(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42501"
+}
+
+func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
+	pool, _ := migrated(t)
+	before := position(t, store.NewLog(pool))
+	role := poor(t, pool)
 	exec(t, pool, `grant insert on "activityLogs" to `+role)
 	tx, err := pool.Begin(t.Context())
 	if err != nil {
@@ -280,8 +483,7 @@ func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), `set local role `+role); err != nil {
 		t.Fatal(err)
 	}
-	var pg *pgconn.PgError
-	if _, err := tx.Exec(t.Context(), `insert into pgfeed.events_0 (tenant, event, data) values ('acme', 'activity:new', '{}')`); !errors.As(err, &pg) || pg.Code != "42501" {
+	if _, err := tx.Exec(t.Context(), `insert into pgfeed.events_0 (tenant, event, data) values ('acme', 'activity:new', '{}')`); !isDenied(err) {
 		t.Errorf("the application may write events of its own making: %v", err)
 	}
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pgfeed/pgfeed/store"
 )
@@ -14,6 +16,7 @@ type attachCmd struct {
 	TenantColumn    string `required:"" placeholder:"COLUMN" help:"Column that holds the tenant; a row without one isn't published."`
 	RecipientColumn string `placeholder:"COLUMN" help:"Column that holds the only user who may see a row. Without it, or where it is null, everyone in the tenant may."`
 	ReadColumn      string `placeholder:"COLUMN" help:"Column whose change from null publishes '<topic>:read'."`
+	KeyColumn       string `placeholder:"COLUMN" default:"id" help:"Column that tells the rows apart when one is read. Only with --read-column."`
 }
 
 // Run attaches a table.
@@ -23,9 +26,11 @@ func (c attachCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer pool.Close()
-	if err := store.Attach(ctx, pool, store.Attachment{
-		Table: c.Table, Topic: c.Topic, TenantColumn: c.TenantColumn, RecipientColumn: c.RecipientColumn, ReadColumn: c.ReadColumn,
-	}); err != nil {
+	attachment := store.Attachment{
+		Table: c.Table, Topic: c.Topic, TenantColumn: c.TenantColumn, RecipientColumn: c.RecipientColumn,
+		ReadColumn: c.ReadColumn, KeyColumn: c.KeyColumn,
+	}
+	if err := locking(ctx, io, func() error { return store.Attach(ctx, pool, attachment) }); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(io.out, "attached %s: rows inserted from now on are published as %s:new\n", c.Table, c.Topic)
@@ -44,8 +49,11 @@ func (c detachCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer pool.Close()
-	was, err := store.Detach(ctx, pool, c.Table)
-	if err != nil {
+	var was bool
+	if err := locking(ctx, io, func() (err error) {
+		was, err = store.Detach(ctx, pool, c.Table)
+		return err
+	}); err != nil {
 		return err
 	}
 	if !was {
@@ -53,4 +61,24 @@ func (c detachCmd) Run(ctx context.Context, io streams) error {
 	}
 	_, _ = fmt.Fprintf(io.out, "detached %s: its rows are no longer published\n", c.Table)
 	return nil
+}
+
+// locking tries again, a few times, what could not lock its table. In between, whoever writes to the table gets on.
+func locking(ctx context.Context, io streams, do func() error) error {
+	const attempts = 5
+	for n := 1; ; n++ {
+		err := do()
+		switch {
+		case !errors.Is(err, store.ErrTableInUse):
+			return err
+		case n == attempts:
+			return fmt.Errorf("%w: try again when it has ended; pg_stat_activity shows since when transactions are open (xact_start)", err)
+		}
+		_, _ = fmt.Fprintf(io.err, "%v: trying again (%d of %d)\n", err, n+1, attempts)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -176,7 +179,7 @@ func TestAnyTableCanBeAttached(t *testing.T) {
 	url, pool := database(t)
 	db := "--database-url=" + url
 	exec(t, pool, `create schema shop`)
-	exec(t, pool, `create table shop."Orders" ("Org" text, buyer text, total int)`)
+	exec(t, pool, `create table shop."Orders" ("Org" text, buyer text, total int, "paidAt" date)`)
 	for table, says := range map[string]string{
 		`shop.orders`:     "there is no such table",
 		`shop."Orders"`:   `no column "org"`,
@@ -195,6 +198,17 @@ func TestAnyTableCanBeAttached(t *testing.T) {
 	if e := s.Event(t); !strings.Contains(string(e.Data), `"total":7`) {
 		t.Errorf("got %s", e.Data)
 	}
+	read := []string{"attach", `shop."Orders"`, db, "--topic", "activity", "--tenant-column", "Org", "--read-column", "paidAt"}
+	if code, _, err := command(t, read...); code != exitFailed || !strings.Contains(err, "--key-column") {
+		t.Errorf("without a column id: %d %q", code, err)
+	}
+	if code, _, err := command(t, append(read, "--key-column", "total")...); code != 0 {
+		t.Fatalf("attach with another key: %d %q", code, err)
+	}
+	exec(t, pool, `update shop."Orders" set "paidAt" = now()`)
+	if e := s.Event(t); e.Event != "activity:read" {
+		t.Errorf("got %+v", e)
+	}
 	if code, _, err := command(t, "detach", `shop."Orders"`, db); code != 0 {
 		t.Fatalf("detach: %d %q", code, err)
 	}
@@ -205,6 +219,38 @@ func TestAnyTableCanBeAttached(t *testing.T) {
 	insert(t, pool, "acme", "fence")
 	if e := s.Event(t); description(t, e) != "fence" {
 		t.Errorf("a detached table's row arrived: %s", e.Data)
+	}
+}
+
+func TestATableThatIsInUseIsTriedAgain(t *testing.T) {
+	noLeaks(t)
+	url, pool := database(t)
+	user, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer user.Rollback(context.Background()) //nolint:errcheck // where the test has failed
+	if _, err := user.Exec(t.Context(), `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`); err != nil {
+		t.Fatal(err)
+	}
+	said, w := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(t.Context(), []string{"detach", `"activityLogs"`, "--database-url", url}, streams{io.Discard, w})
+		_ = w.Close()
+	}()
+	lines := bufio.NewScanner(said)
+	if !lines.Scan() || !strings.Contains(lines.Text(), "trying again (2 of 5)") {
+		t.Errorf("it says %q", lines.Text())
+	}
+	if err := user.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+		t.Logf("it says %q", lines.Text())
+	}
+	if code := <-ended; code != 0 {
+		t.Errorf("status %d", code)
 	}
 }
 

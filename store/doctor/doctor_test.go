@@ -355,7 +355,11 @@ func TestTablesThatDontPublishAreNamed(t *testing.T) {
 		`create table orders (id int primary key, org text)`, `select pgfeed.attach('orders', 'activity', 'org')`, `alter table orders rename org to organisation`,
 		`alter table "activityLogs" disable trigger pgfeed_insert`,
 		`drop trigger pgfeed_insert on notifications`,
-		`create table invoices (org text not null)`, `select pgfeed.attach('invoices', 'activity', 'org')`, `alter table invoices alter org drop not null`,
+		`create table invoices (org uuid not null)`, `select pgfeed.attach('invoices', 'activity', 'org')`, `alter table invoices alter org drop not null`,
+		`create table bills (org varchar(50))`, `select pgfeed.attach('bills', 'activity', 'org')`, `alter table bills alter org type text`,
+		`create foreign data wrapper nowhere`, `create server nowhere foreign data wrapper nowhere`,
+		`create table parcels (id int, org text) partition by list (id)`, `select pgfeed.attach('parcels', 'activity', 'org')`,
+		`create foreign table parcels_far partition of parcels for values in (2) server nowhere`,
 		`create table offers (org text)`, `select pgfeed.attach('offers', 'activity', 'org')`,
 		`create table visits (org text not null, day date) partition by range (day)`, `create table visits_old partition of visits for values from ('1970-01-01') to ('2020-01-01')`,
 		`select pgfeed.attach('visits', 'activity', 'org')`, `select pgfeed.attach('visits_old', 'activity', 'org')`, `select pgfeed.detach('visits')`)
@@ -364,14 +368,36 @@ func TestTablesThatDontPublishAreNamed(t *testing.T) {
 	expect(t, findings, "tables", Fail, `"activityLogs"`, "disabled", `alter table "activityLogs" enable trigger pgfeed_insert`)
 	expect(t, findings, "tables", Fail, "notifications", "pgfeed_insert is gone")
 	expect(t, findings, "tables", Warn, "invoices", `"org" may be null`)
+	expect(t, findings, "tables", Warn, "bills", "more than 2000 bytes")
+	expect(t, findings, "tables", Fail, "parcels_far is a part of parcels", "pgfeed detach parcels")
 	for _, f := range findings {
 		if strings.Contains(f.Found, "offers") {
 			t.Errorf("nothing is wrong there: %+v", f)
 		}
 	}
 	expect(t, findings, "tables", Fail, "visits_old is a partition of visits", "pgfeed attach visits")
-	exec(t, conn, `select pgfeed.detach('visits_old')`, `select pgfeed.detach('invoices')`, `select pgfeed.detach('offers')`, `select pgfeed.detach('orders')`, `select pgfeed.detach('"activityLogs"')`, `select pgfeed.detach('notifications')`)
+	exec(t, conn, `select pgfeed.detach('visits_old')`, `select pgfeed.detach('bills')`, `select pgfeed.detach('parcels')`, `select pgfeed.detach('invoices')`, `select pgfeed.detach('offers')`, `select pgfeed.detach('orders')`, `select pgfeed.detach('"activityLogs"')`, `select pgfeed.detach('notifications')`)
 	expect(t, examine(t, Options{DatabaseURL: url}), "tables", Warn, "no table is attached", "pgfeed attach")
+}
+
+func TestATriggerThatWritesToAClosedSlotIsNamed(t *testing.T) {
+	url, conn := database(t)
+	exec(t, conn, `update pgfeed.slots set closed = now() where slot = 0`, `update pgfeed.slots set opened = now() where slot = 1`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "tables", Fail, `"activityLogs"`, "closed", "pgfeed attach")
+}
+
+func TestColumnsThatTriggersFindNullAreNamed(t *testing.T) {
+	url, conn := database(t)
+	var version int
+	if err := conn.QueryRow(t.Context(), `select current_setting('server_version_num')::int`).Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	if version < 180000 {
+		t.Skip("PostgreSQL 18 was the first to have columns that are generated when they are read")
+	}
+	exec(t, conn, `create table orders (id int, org text, who text)`, `select pgfeed.attach('orders', 'activity', 'org', 'who')`,
+		`alter table orders drop who`, `alter table orders add who text generated always as ('ada') virtual`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "tables", Fail, "orders", `"who"`, "STORED")
 }
 
 func TestARestoredDatabaseIsNoticed(t *testing.T) {

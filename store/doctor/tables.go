@@ -16,8 +16,13 @@ type attachment struct {
 	columns  []string // that the trigger reads, and the table has to have: the tenant's first
 	has      []string // the table's columns
 	nullable []string // those of them that may be null
+	long     []string // those of them whose values may be too long for a tenant
+	virtual  []string // those of them that triggers find null
 	root     string   // the table that it is a partition of, where that isn't attached
+	foreign  string   // a foreign table that it has become the parent of
+	closed   bool     // it writes to a slot of the log that isn't the current one
 	warns    bool     // of a row without a tenant; it needn't where that couldn't be null when the table was attached
+	measures bool     // the tenant's length; it needn't where that was bounded when the table was attached
 }
 
 // tables looks at every attached table.
@@ -26,7 +31,11 @@ func tables(ctx context.Context, p *patient) ([]Finding, error) {
 select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
        array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped),
        array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped and not attnotnull),
-       f.prosrc ~ 'pgfeed\.without_tenant',
+       array(select attname::text from pg_attribute a where attrelid = t.tgrelid and attnum > 0 and not attisdropped and not pgfeed.always_short(a)),
+       array(select attname::text from pg_attribute where attrelid = t.tgrelid and attnum > 0 and not attisdropped and attgenerated = 'v'),
+       f.prosrc ~ 'pgfeed\.without_tenant', f.prosrc ~ 'octet_length\(rows\.tenant\)',
+       strpos(f.prosrc, pgfeed.written_to(pgfeed.current_slot())) = 0,
+       coalesce(pgfeed.foreign_child(t.tgrelid, t.tgname = 'pgfeed_read')::text, ''),
        coalesce((select root::text from pg_partition_root(t.tgrelid) root where root <> t.tgrelid
             and not exists (select from pg_trigger where tgrelid = root and tgname = 'pgfeed_insert')), '')
   from pg_trigger t join pg_proc f on f.oid = t.tgfoid and f.pronamespace = 'pgfeed'::regnamespace
@@ -42,7 +51,7 @@ select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
 	for rows.Next() {
 		var a attachment
 		var args []byte
-		if err := rows.Scan(&a.table, &a.trigger, &a.enabled, &args, &a.has, &a.nullable, &a.warns, &a.root); err != nil {
+		if err := rows.Scan(&a.table, &a.trigger, &a.enabled, &args, &a.has, &a.nullable, &a.long, &a.virtual, &a.warns, &a.measures, &a.closed, &a.foreign, &a.root); err != nil {
 			return nil, err
 		}
 		// The first argument is the topic, the others are columns; each ends with a zero byte.
@@ -91,8 +100,20 @@ func (a attachment) examine() []Finding {
 		return one(Fail, "Attach it, and its partitions only where they are inserted into by their own names: pgfeed attach "+a.root+" …",
 			"%s is a partition of %s, which isn't attached: what is inserted into that is not published", a.table, a.root)
 	}
+	if a.foreign != "" {
+		return one(Fail, "Take it out of the table (alter table … detach partition, or no inherit), or pgfeed detach "+a.table,
+			"the foreign table %s is a part of %s: what is written to it can't be published, and fails", a.foreign, a.table)
+	}
+	if a.closed {
+		return one(Fail, "Attach it again: pgfeed attach "+a.table+" …",
+			"%s: trigger %s writes to a part of the log that is closed: its events may be lost", a.table, a.trigger)
+	}
 	var gone []string
 	for _, c := range a.columns {
+		if slices.Contains(a.virtual, c) {
+			return one(Fail, "Make it STORED, and attach the table again: pgfeed attach "+a.table+" …",
+				"%s: column %q is generated when it is read: triggers find null in it", a.table, c)
+		}
 		if !slices.Contains(a.has, c) {
 			gone = append(gone, fmt.Sprintf("%q", c))
 		}
@@ -104,6 +125,10 @@ func (a attachment) examine() []Finding {
 	if a.trigger == "pgfeed_insert" && !a.warns && slices.Contains(a.nullable, a.columns[0]) {
 		return one(Warn, "Attach it again, for a warning at each such INSERT, or have the column not null.",
 			"%s: the tenant's column %q may be null now: such a row would not be published, and nobody be told", a.table, a.columns[0])
+	}
+	if a.trigger == "pgfeed_insert" && !a.measures && slices.Contains(a.long, a.columns[0]) {
+		return one(Warn, "Attach it again, which leaves such rows out with a warning.",
+			"%s: the tenant's column %q may hold more than 2000 bytes now: such an INSERT could fail", a.table, a.columns[0])
 	}
 	return nil
 }

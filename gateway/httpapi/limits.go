@@ -90,9 +90,12 @@ func (a *api) countStream(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 		}
-		if a.Limits.Connections != nil {
-			w.connections = a.Limits.Connections
-			w.connections.Stream(c.Request().Context())
+		if connections, ctx := a.Limits.Connections, c.Request().Context(); connections != nil {
+			defer func() {
+				if connections.Stream(ctx) {
+					w.goOn(connections)
+				}
+			}()
 		}
 		c.Set(watchKey, func(id *gateway.Identity) { w.begin(pass, id) })
 		c.Set(releaseKey, w.end)
@@ -106,7 +109,7 @@ type watch struct {
 	mu          sync.Mutex
 	over        bool
 	lease       limit.Lease
-	connections *limit.Connections // nil: not counted
+	connections *limit.Connections // nil: the stream has no connection of its own
 	hold        auth.Hold
 }
 
@@ -117,6 +120,17 @@ func (w *watch) begin(pass auth.Pass, id *gateway.Identity) {
 	if !w.over {
 		w.hold = pass.Hold(id)
 	}
+}
+
+// goOn is called when a request is over and its stream has the connection.
+func (w *watch) goOn(connections *limit.Connections) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		connections.StreamOver()
+		return
+	}
+	w.connections = connections
 }
 
 func (w *watch) end() {

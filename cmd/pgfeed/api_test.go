@@ -226,6 +226,12 @@ func TestThePageIsServedAndNothingElseMayRunOnIt(t *testing.T) {
 	if csp := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; script-src 'self';") {
 		t.Errorf("Content-Security-Policy %q", csp)
 	}
+	for path, want := range map[string]int{"/": 200, "/healthz": 200, "/readyz": 503, "/assets/index.js": 200, "/nothing": 404} {
+		resp, body := g.ask(t, http.MethodHead, path, "")
+		if resp.StatusCode != want || body != "" {
+			t.Errorf("HEAD %s: %d %q, want %d", path, resp.StatusCode, body, want)
+		}
+	}
 	if status, script := g.get(t, "/assets/index.js", ""); status != http.StatusOK || len(script) < 1000 {
 		t.Errorf("script: %d, %d bytes", status, len(script))
 	}

@@ -66,14 +66,25 @@ func (a *api) limitURL(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitRate refuses streams that come too fast, before anything is looked up for them.
-func (a *api) limitRate(next echo.HandlerFunc) echo.HandlerFunc {
-	if a.Limits.Rate == nil {
-		return next
-	}
+// limitAddress refuses streams that come too fast from one address, before anything is looked up for them.
+func (a *api) limitAddress(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := a.Limits.Rate.Allow(address(c), time.Now()); err != nil {
-			return err
+		if a.Limits.Rate != nil {
+			if err := a.Limits.Rate.AllowAddress(address(c), time.Now()); err != nil {
+				return err
+			}
+		}
+		return next(c)
+	}
+}
+
+// limitTotal refuses streams of known users that come too fast in all: who has no session takes nothing from those who have.
+func (a *api) limitTotal(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if a.Limits.Rate != nil {
+			if err := a.Limits.Rate.AllowTotal(time.Now()); err != nil {
+				return err
+			}
 		}
 		return next(c)
 	}

@@ -72,7 +72,7 @@ func (l *Log) Read(
 	}
 	since := c.Snapshot
 	if q.Reader == nil {
-		return l.query(ctx, check, each, readSQL, notNil(since.Xip), since.Xmax, time.UnixMicro(since.Boot), q.Tenants)
+		return l.readAll(ctx, q, check, each)
 	}
 	first, last := ends(since.Gaps)
 	reachedFirst, reachedLast := ends(nil)
@@ -94,6 +94,23 @@ func (l *Log) Read(
 		notNil(open), first, last, since.Xmax, time.UnixMicro(since.Boot), floor, notNil(c.Ahead),
 		reached, reachedFirst, reachedLast, reachedBoot, through,
 		q.Reader.Tenant, q.Reader.Topics, q.Reader.User, q.Reader.Operator, q.After, limit)
+}
+
+// readAll reads without a Reader. A tenant whose name the database can't hold, in its encoding, must not keep the others from
+// being read: then all are.
+func (l *Log) readAll(ctx context.Context, q gateway.Query, begin func(gateway.Position) error, each func(gateway.Event) error) error {
+	since, begun := q.Since.Snapshot, false
+	read := func(tenants []string) error {
+		return l.query(ctx, func(p gateway.Position) error {
+			begun = true
+			return begin(p)
+		}, each, readSQL, notNil(since.Xip), since.Xmax, time.UnixMicro(since.Boot), tenants)
+	}
+	err := read(q.Tenants)
+	if q.Tenants != nil && !begun && isClass(err, "22") { // data_exception
+		err = read(nil)
+	}
+	return err
 }
 
 // BusyChannel is notified when hints are switched off: time to read the log.

@@ -133,18 +133,16 @@ func (l *Log) Position(ctx context.Context) (gateway.Position, error) {
 }
 
 // Newest implements gateway.Log.
-func (l *Log) Newest(ctx context.Context, r gateway.Reader, before int64, limit int) ([]gateway.Event, gateway.Position, error) {
+func (l *Log) Newest(
+	ctx context.Context, r gateway.Reader, before int64, limit int, begin func(gateway.Position) error, each func(gateway.Event) error,
+) error {
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	var events []gateway.Event
-	var at gateway.Position
-	err := l.query(ctx, func(p gateway.Position) error { at = p; return nil },
-		func(e gateway.Event) error { events = append(events, e); return nil }, selected+`
+	return l.query(ctx, begin, each, selected+`
   from `+head+`
   left join pgfeed.newest($1, $2, $3, $4, $5) e on true
  order by e.seq desc`, r.Tenant, before, r.Topics, r.User, limit)
-	return events, at, err
 }
 
 // query runs a statement whose rows are the head and an event or nulls. Where the server has been started anew since the

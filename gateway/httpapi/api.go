@@ -21,7 +21,7 @@ import (
 
 // Notifications is what the notification routes need of the store.
 type Notifications interface {
-	List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit int) (gateway.NotificationPage, error)
+	List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit, bytes int) (gateway.NotificationPage, error)
 	MarkRead(ctx context.Context, id gateway.Identity, notification int64) (row json.RawMessage, unread int, err error)
 	MarkAllRead(ctx context.Context, id gateway.Identity) (int64, error)
 }

@@ -73,8 +73,8 @@ func (l *memoryLog) Read(_ context.Context, q gateway.Query, begin func(gateway.
 	return nil
 }
 
-func (*memoryLog) Newest(context.Context, gateway.Reader, int64, int) ([]gateway.Event, gateway.Position, error) {
-	return nil, gateway.Position{}, errors.ErrUnsupported
+func (*memoryLog) Newest(context.Context, gateway.Reader, int64, int, func(gateway.Position) error, func(gateway.Event) error) error {
+	return errors.ErrUnsupported
 }
 
 // transports are the ways to a stream.

@@ -55,7 +55,6 @@ type Log interface {
 	Read(ctx context.Context, q Query, begin func(Position) error, each func(Event) error) error
 	// Position is the position of the log now.
 	Position(ctx context.Context) (Position, error)
-	// Newest gives up to limit events with sequence numbers below before (0: no bound), newest first, and the position
-	// that they were read at.
-	Newest(ctx context.Context, r Reader, before int64, limit int) ([]Event, Position, error)
+	// Newest is Read of up to limit events with sequence numbers below before (0: no bound), newest first.
+	Newest(ctx context.Context, r Reader, before int64, limit int, begin func(Position) error, each func(Event) error) error
 }

@@ -178,8 +178,8 @@ func (l *modelLog) Read(_ context.Context, q Query, begin func(Position) error, 
 	return nil
 }
 
-func (*modelLog) Newest(context.Context, Reader, int64, int) ([]Event, Position, error) {
-	return nil, Position{}, errors.ErrUnsupported
+func (*modelLog) Newest(context.Context, Reader, int64, int, func(Position) error, func(Event) error) error {
+	return errors.ErrUnsupported
 }
 
 type modelGateway struct {

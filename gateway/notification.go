@@ -13,5 +13,6 @@ type NotificationPage struct {
 	Rows   []json.RawMessage
 	Unread int      // of all, not of this page
 	Last   int64    // id of the oldest row here
+	More   bool     // there are older ones
 	At     Position // what the page could see
 }

@@ -72,7 +72,7 @@ func (l *Log) Read(
 	}
 	since := c.Snapshot
 	if q.Reader == nil {
-		return l.query(ctx, check, each, readSQL, notNil(since.Xip), since.Xmax, time.UnixMicro(since.Boot), q.Tenants)
+		return l.readAll(ctx, q, check, each)
 	}
 	first, last := ends(since.Gaps)
 	reachedFirst, reachedLast := ends(nil)
@@ -96,6 +96,23 @@ func (l *Log) Read(
 		q.Reader.Tenant, q.Reader.Topics, q.Reader.User, q.Reader.Operator, q.After, limit)
 }
 
+// readAll reads without a Reader. A tenant whose name the database can't hold, in its encoding, must not keep the others from
+// being read: then all are.
+func (l *Log) readAll(ctx context.Context, q gateway.Query, begin func(gateway.Position) error, each func(gateway.Event) error) error {
+	since, begun := q.Since.Snapshot, false
+	read := func(tenants []string) error {
+		return l.query(ctx, func(p gateway.Position) error {
+			begun = true
+			return begin(p)
+		}, each, readSQL, notNil(since.Xip), since.Xmax, time.UnixMicro(since.Boot), tenants)
+	}
+	err := read(q.Tenants)
+	if q.Tenants != nil && !begun && isClass(err, "22") { // data_exception
+		err = read(nil)
+	}
+	return err
+}
+
 // BusyChannel is notified when hints are switched off: time to read the log.
 const BusyChannel = "pgfeed_busy"
 
@@ -116,18 +133,16 @@ func (l *Log) Position(ctx context.Context) (gateway.Position, error) {
 }
 
 // Newest implements gateway.Log.
-func (l *Log) Newest(ctx context.Context, r gateway.Reader, before int64, limit int) ([]gateway.Event, gateway.Position, error) {
+func (l *Log) Newest(
+	ctx context.Context, r gateway.Reader, before int64, limit int, begin func(gateway.Position) error, each func(gateway.Event) error,
+) error {
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	var events []gateway.Event
-	var at gateway.Position
-	err := l.query(ctx, func(p gateway.Position) error { at = p; return nil },
-		func(e gateway.Event) error { events = append(events, e); return nil }, selected+`
+	return l.query(ctx, begin, each, selected+`
   from `+head+`
   left join pgfeed.newest($1, $2, $3, $4, $5) e on true
  order by e.seq desc`, r.Tenant, before, r.Topics, r.User, limit)
-	return events, at, err
 }
 
 // query runs a statement whose rows are the head and an event or nulls. Where the server has been started anew since the

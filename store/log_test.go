@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgfeed/pgfeed/gateway"
 	"github.com/pgfeed/pgfeed/store"
+	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
 // A cursor that takes ranges for open gets what lies in them again, and nothing else; one with progress through a replay
@@ -54,6 +55,18 @@ func TestReadingSinceACursorOfRanges(t *testing.T) {
 		}
 		if fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("since %s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestATenantThatTheDatabaseCantNameKeepsNoOtherFromBeingRead(t *testing.T) {
+	for encoding, tenant := range map[string]string{"UTF8": "a\x00b", "LATIN1": "тест"} {
+		pool := migratedAt(t, storetest.DatabaseIn(t, encoding)+"&client_encoding=UTF8")
+		log := store.NewLog(pool)
+		since := position(t, log)
+		exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`)
+		if events, _ := read(t, log, gateway.Query{Since: since.Cursor(), Tenants: []string{"acme", tenant}}); len(events) != 1 || events[0].Tenant != "acme" {
+			t.Errorf("%s: %+v", encoding, events)
 		}
 	}
 }

@@ -18,8 +18,9 @@ type Notifications struct{ log *Log }
 // NewNotifications works over the pool of a log, whose positions go with its lists.
 func NewNotifications(log *Log) *Notifications { return &Notifications{log} }
 
-// List gives up to limit rows with ids below before (0: no bound), all or only the unread ones.
-func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit int) (gateway.NotificationPage, error) {
+// List gives up to limit rows with ids below before (0: no bound), all or only the unread ones, and ends with the one by which
+// they have so many bytes.
+func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit, bytes int) (gateway.NotificationPage, error) {
 	if before <= 0 {
 		before = math.MaxInt64
 	}
@@ -30,14 +31,21 @@ func (n *Notifications) List(ctx context.Context, id gateway.Identity, unread bo
 with mine as (
     select id, row_to_json(n) as row from public."notifications" n
      where "tenantId" = $1 and "userId" = $2 and id < $3 and (not $4 or "readAt" is null)
-     order by id desc limit $5
+     order by id desc limit $5 + 1
+), page as (
+    select id, row from (
+        select id, row, row_number() over newest as number, sum(octet_length(row::text)) over newest - octet_length(row::text) as bytes_before
+          from mine window newest as (order by id desc)
+    ) m
+     where number <= $5 and bytes_before < $6
 )
 select s.head,
        (select count(*) from public."notifications" where "tenantId" = $1 and "userId" = $2 and "readAt" is null),
-       coalesce((select min(id) from mine), 0),
-       coalesce((select array_agg(row order by id desc) from mine), '{}')
-  from `+head, id.Tenant, id.User, before, unread, limit).
-		Scan(&words, &page.Unread, &page.Last, &page.Rows)
+       coalesce((select min(id) from page), 0),
+       (select count(*) from mine) > (select count(*) from page),
+       coalesce((select array_agg(row order by id desc) from page), '{}')
+  from `+head, id.Tenant, id.User, before, unread, limit, bytes).
+		Scan(&words, &page.Unread, &page.Last, &page.More, &page.Rows)
 	if err != nil {
 		return page, fmt.Errorf("list notifications: %w", err)
 	}

@@ -25,13 +25,18 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 func migrated(t *testing.T) (*pgxpool.Pool, string) {
 	t.Helper()
 	url := storetest.Database(t)
+	return migratedAt(t, url), url
+}
+
+func migratedAt(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
 	migrate(t, url)
 	pool, err := store.NewPool(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return pool, url
+	return pool
 }
 
 func TestStatementsArentCompiled(t *testing.T) {

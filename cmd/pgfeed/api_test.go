@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -79,6 +81,68 @@ func TestPollingGivesEachEventOnce(t *testing.T) {
 	}
 	if p := decode[page](t, g, "/api/activity?cursor="+cursor, token); len(p.Events) != 0 || p.More {
 		t.Errorf("polled again: %+v", p)
+	}
+}
+
+// A page ends by its size as well as by its limit; pages in turn have everything once.
+func TestPagesOfLargeRowsAreShort(t *testing.T) {
+	url, pool := database(t)
+	g := startReady(t, url)
+	token := session(t, pool, "acme", "ada")
+	start := decode[page](t, g, "/api/activity", token)
+	var oldestFirst, newestFirst []string
+	for n, size := range []int{300_000, 300_000, 300_000, 300_000, 3_000_000, 300_000, 2_000_000, 10, 2_000_000} { // random, so that it isn't compressed
+		text := strconv.Itoa(n)
+		oldestFirst, newestFirst = append(oldestFirst, text), append([]string{text}, newestFirst...)
+		exec(t, pool, `insert into "activityLogs" ("tenantId", action, description, metadata)
+			select 'acme', 'x', $1, to_json(string_agg(md5(random()::text), '')) from generate_series(1, $2::int / 32 + 1)`, text, size)
+		exec(t, pool, `insert into notifications ("tenantId", "userId", title, body)
+			select 'acme', 'ada', $1, string_agg(md5(random()::text), '') from generate_series(1, $2::int / 32 + 1)`, text, size)
+	}
+	type answer struct {
+		page
+		Notifications []struct{ Title, Body string }
+	}
+	for _, c := range []struct {
+		path, follow string
+		want         []string
+	}{
+		{"/api/activity?limit=500", "&before=", newestFirst},
+		{"/api/activity?limit=2", "&before=", newestFirst},
+		{"/api/activity?topics=activity&limit=500&cursor=" + start.Cursor, "", oldestFirst},
+		{"/api/notifications?limit=500", "&before=", newestFirst},
+		{"/api/notifications?limit=3", "&before=", newestFirst},
+	} {
+		var got []string
+		path := c.path
+		for pages := 1; path != ""; pages++ {
+			a := decode[answer](t, g, path, token)
+			size, last := 0, 0
+			for _, e := range a.Events {
+				last = len(e.Data)
+				size += last
+				got = append(got, description(t, e))
+			}
+			for _, n := range a.Notifications {
+				last = len(n.Body)
+				size += last
+				got = append(got, n.Title)
+			}
+			if size-last > 1<<20 || size == 0 || pages > len(c.want) {
+				t.Fatalf("GET %s: page %d has %d bytes", path, pages, size)
+			}
+			switch {
+			case a.Before != nil:
+				path = c.path + c.follow + *a.Before
+			case a.More:
+				path = "/api/activity?topics=activity&limit=500&cursor=" + a.Cursor
+			default:
+				path = ""
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("GET %s and on: %q, want %q", c.path, got, c.want)
+		}
 	}
 }
 
@@ -225,6 +289,12 @@ func TestThePageIsServedAndNothingElseMayRunOnIt(t *testing.T) {
 	}
 	if csp := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; script-src 'self';") {
 		t.Errorf("Content-Security-Policy %q", csp)
+	}
+	for path, want := range map[string]int{"/": 200, "/healthz": 200, "/readyz": 503, "/assets/index.js": 200, "/nothing": 404} {
+		resp, body := g.ask(t, http.MethodHead, path, "")
+		if resp.StatusCode != want || body != "" {
+			t.Errorf("HEAD %s: %d %q, want %d", path, resp.StatusCode, body, want)
+		}
 	}
 	if status, script := g.get(t, "/assets/index.js", ""); status != http.StatusOK || len(script) < 1000 {
 		t.Errorf("script: %d, %d bytes", status, len(script))

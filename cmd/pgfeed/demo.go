@@ -147,7 +147,7 @@ func demoAuth() authFlags {
 }
 
 func demoLimits() limitFlags {
-	return limitFlags{MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second}
+	return limitFlags{MaxHeaderBytes: 32 << 10, HeaderTimeout: 10 * time.Second, RequestTimeout: time.Minute}
 }
 
 func (d demo) Notify(ctx context.Context, id gateway.Identity, n httpapi.DemoNotification) error {

@@ -92,6 +92,9 @@ func runGateway(ctx context.Context, cfg gatewayConfig, log *slog.Logger) error 
 		return fmt.Errorf("--http-addr: %w", err)
 	}
 	server := newServer(handler, cfg.Limits, log)
+	// Not on the admin address: a profile takes as long as it is asked to. Streams set limits of their own.
+	server.ReadTimeout = cfg.Limits.HeaderTimeout + cfg.Limits.RequestTimeout
+	server.WriteTimeout = cfg.Limits.RequestTimeout
 	server.ConnState = limits.Connections.State
 	server.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return limits.Connections.Context(sse.ConnContext(ctx, c), c)

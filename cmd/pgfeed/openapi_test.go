@@ -108,6 +108,8 @@ func TestEveryAnswerIsAsOpenAPIDescribesIt(t *testing.T) {
 	}{
 		{"GET", "/healthz", "", 200},
 		{"GET", "/readyz", "", 200},
+		{"HEAD", "/healthz", "", 200},
+		{"HEAD", "/readyz", "", 200},
 		{"GET", "/api/activity", token, 200},
 		{"GET", "/api/activity?limit=1&topics=activity,notification", token, 200},
 		{"GET", "/api/activity?before=" + *list.Before, token, 200},
@@ -151,7 +153,7 @@ func TestEveryAnswerIsAsOpenAPIDescribesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range [][2]string{
-		{"GET", "/readyz"}, {"GET", "/api/activity"}, {"GET", "/api/activity/stream"}, {"GET", "/api/notifications"},
+		{"GET", "/readyz"}, {"HEAD", "/readyz"}, {"GET", "/api/activity"}, {"GET", "/api/activity/stream"}, {"GET", "/api/notifications"},
 		{"POST", "/api/notifications/1/read"}, {"POST", "/api/notifications/read"},
 	} {
 		// With a token that was never asked about: what is known may be served from memory for a moment.

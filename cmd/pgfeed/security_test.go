@@ -128,7 +128,7 @@ func TestOpenStreamsMeetTheirLimitAndMakeRoomAtTheirEnd(t *testing.T) {
 }
 
 func TestNewStreamsMeetTheirRateByTheAddressThatAProxyVouchesFor(t *testing.T) {
-	url, _ := database(t)
+	url, pool := database(t)
 	direct := startReady(t, url, "--max-connects-per-address", "0.001")
 	status := func(g *testGateway, forwarded string) int {
 		resp, _ := g.ask(t, http.MethodGet, "/api/activity/stream", "", "X-Forwarded-For", forwarded)
@@ -151,19 +151,21 @@ func TestNewStreamsMeetTheirRateByTheAddressThatAProxyVouchesFor(t *testing.T) {
 			t.Errorf("X-Forwarded-For %q: %d, want %d", c.forwarded, got, c.want)
 		}
 	}
-	limited(t, startReadyAndUsedUp(t, url), http.StatusServiceUnavailable)
-}
-
-func startReadyAndUsedUp(t *testing.T, url string) *testGateway {
-	t.Helper()
-	g := startReady(t, url, "--max-connects", "0.001")
-	g.ask(t, http.MethodGet, "/api/activity/stream", "")
-	return g
+	full := startReady(t, url, "--max-connects", "0.001")
+	token := session(t, pool, "acme", "ada")
+	for range 3 { // who has no session takes nothing from those who have
+		if got := status(full, ""); got != http.StatusUnauthorized {
+			t.Errorf("without a token: %d", got)
+		}
+	}
+	full.stream(t, token)
+	limited(t, full, http.StatusServiceUnavailable, "Authorization", "Bearer "+token)
 }
 
 func TestSizesAndTimesAreBounded(t *testing.T) {
 	url, pool := database(t)
-	g := startReady(t, url, "--header-timeout", "1s")
+	const origin = "https://app.example.com"
+	g := startReady(t, url, "--header-timeout", "1s", "--cors-origin", origin)
 	token := "Bearer " + session(t, pool, "acme", "ada")
 	for _, c := range []struct {
 		method, path, body string
@@ -174,9 +176,12 @@ func TestSizesAndTimesAreBounded(t *testing.T) {
 		{"POST", "/api/notifications/read", strings.Repeat("x", 70_000), "", 413},
 		{"GET", "/api/activity", "", strings.Repeat("x", 60_000), 431},
 	} {
-		resp, body := g.ask(t, c.method, c.path, c.body, "Authorization", token, "X-Padding", c.header)
+		resp, body := g.ask(t, c.method, c.path, c.body, "Authorization", token, "X-Padding", c.header, "Origin", origin)
 		if resp.StatusCode != c.status {
 			t.Errorf("%s %.30s: %d %.100s, want %d", c.method, c.path, resp.StatusCode, body, c.status)
+		}
+		if got := resp.Header.Get("Access-Control-Allow-Origin"); got != origin && c.status != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("%d can't be read by a page of %s: %q", c.status, origin, got)
 		}
 	}
 	conn, err := net.Dial("tcp", strings.TrimPrefix(g.URL, "http://")) //nolint:noctx // the test's own server

@@ -139,6 +139,9 @@ func claim(claims map[string]any, name string) (string, error) {
 	}
 	switch v := value.(type) {
 	case string:
+		if strings.ContainsRune(v, 0) { // which no text in Postgres has
+			return "", fmt.Errorf("claim %q holds U+0000", name)
+		}
 		if v != "" {
 			return v, nil
 		}

@@ -149,6 +149,8 @@ func TestABadJWTIsRefusedForItsReason(t *testing.T) {
 		"tenant of a list":     {signedJWT(t, with(jwt.MapClaims{"tenant": []string{"acme"}})), "tenant"},
 		"tenant of an object":  {signedJWT(t, with(jwt.MapClaims{"tenant": map[string]any{"acme": 1}})), "tenant"},
 		"tenant of a fraction": {signedJWT(t, with(jwt.MapClaims{"tenant": 1.5})), "tenant"},
+		"tenant with U+0000":   {signedJWT(t, with(jwt.MapClaims{"tenant": "ac\x00me"})), "U+0000"},
+		"user with U+0000":     {signedJWT(t, with(jwt.MapClaims{"sub": "ada\x00"})), "U+0000"},
 		"without user":         {signedJWT(t, with(jwt.MapClaims{"sub": nil})), "user"},
 		"too long":             {good + strings.Repeat("A", 10_000), "longer"},
 		"not base64":           {"eyJ!." + parts[1] + "." + parts[2], "base64"},

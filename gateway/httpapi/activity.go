@@ -35,7 +35,33 @@ func topics(c echo.Context, byDefault []string) ([]string, error) {
 const (
 	defaultLimit = 50
 	maxLimit     = 500
+	// pageBytes is after how many bytes a page ends, however many rows it was asked for: pages lie in memory.
+	pageBytes = 1 << 20
 )
+
+// errPage ends a reading whose page is full.
+var errPage = errors.New("the page is full")
+
+// eventPage is a page being filled.
+type eventPage struct {
+	most   int // events
+	events []json.RawMessage
+	bytes  int
+}
+
+// add appends an event; errPage: there is no room for it.
+func (p *eventPage) add(e gateway.Event) error {
+	if len(p.events) == p.most || p.bytes >= pageBytes {
+		return errPage
+	}
+	data, err := e.Envelope()
+	if err != nil {
+		return err
+	}
+	p.events = append(p.events, data)
+	p.bytes += len(data)
+	return nil
+}
 
 func pageLimit(c echo.Context) (int, error) {
 	if !c.QueryParams().Has("limit") {
@@ -145,23 +171,26 @@ func (a *api) activity(c echo.Context) error {
 		return err
 	}
 	id := identity(c)
-	events, at, err := a.Log.Newest(ctx, gateway.Reader{Tenant: id.Tenant, User: id.User, Topics: list}, from, n+1)
-	if err != nil {
+	page, oldest := listPage{whom: whom{id.Tenant, id.User}}, int64(0)
+	fill := eventPage{most: n, events: []json.RawMessage{}}
+	reader := gateway.Reader{Tenant: id.Tenant, User: id.User, Topics: list}
+	err = a.Log.Newest(ctx, reader, from, n+1, func(at gateway.Position) error {
+		page.Cursor = at.Cursor().String()
+		return nil
+	}, func(e gateway.Event) error {
+		err := fill.add(e)
+		if err == nil {
+			oldest = e.Seq
+		}
+		return err
+	})
+	if errors.Is(err, errPage) {
+		last := strconv.FormatInt(oldest, 10)
+		page.Before = &last
+	} else if err != nil {
 		return err
 	}
-	page := listPage{whom: whom{id.Tenant, id.User}, Events: []json.RawMessage{}, Cursor: at.Cursor().String()}
-	if len(events) > n {
-		events = events[:n]
-		oldest := strconv.FormatInt(events[n-1].Seq, 10)
-		page.Before = &oldest
-	}
-	for _, e := range events {
-		data, err := e.Envelope()
-		if err != nil {
-			return err
-		}
-		page.Events = append(page.Events, data)
-	}
+	page.Events = fill.events
 	return c.JSON(http.StatusOK, page)
 }
 
@@ -179,6 +208,7 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 	}
 	id := identity(c)
 	page := pollPage{whom: whom{id.Tenant, id.User}, Events: []json.RawMessage{}}
+	fill := eventPage{most: n, events: page.Events}
 	startOver := func(from gateway.Position, reason gateway.ResetReason) error {
 		page.Cursor, page.Reset = from.Cursor().String(), &reset{reason}
 		return c.JSON(http.StatusOK, page)
@@ -195,15 +225,15 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 		}
 		return nil
 	}, func(e gateway.Event) error {
-		if page.More = len(page.Events) == n; page.More {
-			return nil
+		err := fill.add(e)
+		if err == nil {
+			at = at.Advance(read.Snapshot, e.Seq)
 		}
-		at = at.Advance(read.Snapshot, e.Seq)
-		data, err := e.Envelope()
-		page.Events = append(page.Events, data)
 		return err
 	})
 	switch {
+	case errors.Is(err, errPage):
+		page.More, err = true, nil
 	case errors.Is(err, errEpoch):
 		return startOver(read, gateway.ResetEpoch)
 	case errors.Is(err, gateway.ErrExpired): // just now
@@ -212,7 +242,7 @@ func (a *api) poll(ctx context.Context, c echo.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	page.Cursor = read.Cursor().String()
+	page.Events, page.Cursor = fill.events, read.Cursor().String()
 	if page.More {
 		page.Cursor = at.String()
 	}

@@ -21,7 +21,7 @@ import (
 
 // Notifications is what the notification routes need of the store.
 type Notifications interface {
-	List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit int) (gateway.NotificationPage, error)
+	List(ctx context.Context, id gateway.Identity, unread bool, before int64, limit, bytes int) (gateway.NotificationPage, error)
 	MarkRead(ctx context.Context, id gateway.Identity, notification int64) (row json.RawMessage, unread int, err error)
 	MarkAllRead(ctx context.Context, id gateway.Identity) (int64, error)
 }
@@ -77,8 +77,8 @@ func New(o Options) (http.Handler, error) {
 	e.Use(a.observe, middleware.RecoverWithConfig(middleware.RecoverConfig{DisableStackAll: true, LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
 		a.log.Error("panic", "path", c.Path(), "error", err, "stack", string(stack))
 		return newProblem(http.StatusInternalServerError, "an error in the gateway; its log has more")
-	}}), saneRequestID, middleware.RequestID(), securityHeaders, a.limitURL, middleware.BodyLimit(strconv.Itoa(cmp.Or(o.Limits.MaxBody, defaultMaxBody))+"B"),
-		origins.cors(), origins.guard)
+	}}), saneRequestID, middleware.RequestID(), securityHeaders, origins.cors(), a.limitURL, middleware.BodyLimit(strconv.Itoa(cmp.Or(o.Limits.MaxBody, defaultMaxBody))+"B"),
+		origins.guard)
 	e.IPExtractor = clientAddress(o.Limits.Proxies)
 
 	a.routes(e)
@@ -88,12 +88,15 @@ func New(o Options) (http.Handler, error) {
 	return e, nil
 }
 
+// getAndHead are what load balancers and link checkers ask with; the server leaves out the body of an answer to HEAD.
+var getAndHead = []string{http.MethodGet, http.MethodHead}
+
 // routes are described in docs/api/openapi.yaml.
 func (a *api) routes(e *echo.Echo) {
-	e.GET("/healthz", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "ok"}) })
-	e.GET("/readyz", a.ready)
+	e.Match(getAndHead, "/healthz", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "ok"}) })
+	e.Match(getAndHead, "/readyz", a.ready)
 
-	e.GET("/api/activity/stream", a.stream, a.limitRate, a.authenticate, a.countStream)
+	e.GET("/api/activity/stream", a.stream, a.limitAddress, a.authenticate, a.limitTotal, a.countStream)
 	g := e.Group("/api", a.authenticate)
 	g.GET("/activity", a.activity)
 	g.GET("/notifications", a.notifications)
@@ -104,7 +107,7 @@ func (a *api) routes(e *echo.Echo) {
 	}
 	if a.Page != nil {
 		// The names of its files say nothing of their contents, so browsers have to ask.
-		e.GET("/*", echo.StaticDirectoryHandler(a.Page, false), noCache)
+		e.Match(getAndHead, "/*", echo.StaticDirectoryHandler(a.Page, false), noCache)
 	}
 }
 

@@ -66,14 +66,25 @@ func (a *api) limitURL(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitRate refuses streams that come too fast, before anything is looked up for them.
-func (a *api) limitRate(next echo.HandlerFunc) echo.HandlerFunc {
-	if a.Limits.Rate == nil {
-		return next
-	}
+// limitAddress refuses streams that come too fast from one address, before anything is looked up for them.
+func (a *api) limitAddress(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := a.Limits.Rate.Allow(address(c), time.Now()); err != nil {
-			return err
+		if a.Limits.Rate != nil {
+			if err := a.Limits.Rate.AllowAddress(address(c), time.Now()); err != nil {
+				return err
+			}
+		}
+		return next(c)
+	}
+}
+
+// limitTotal refuses streams of known users that come too fast in all: who has no session takes nothing from those who have.
+func (a *api) limitTotal(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if a.Limits.Rate != nil {
+			if err := a.Limits.Rate.AllowTotal(time.Now()); err != nil {
+				return err
+			}
 		}
 		return next(c)
 	}
@@ -90,9 +101,12 @@ func (a *api) countStream(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 		}
-		if a.Limits.Connections != nil {
-			w.connections = a.Limits.Connections
-			w.connections.Stream(c.Request().Context())
+		if connections, ctx := a.Limits.Connections, c.Request().Context(); connections != nil {
+			defer func() {
+				if connections.Stream(ctx) {
+					w.goOn(connections)
+				}
+			}()
 		}
 		c.Set(watchKey, func(id *gateway.Identity) { w.begin(pass, id) })
 		c.Set(releaseKey, w.end)
@@ -106,7 +120,7 @@ type watch struct {
 	mu          sync.Mutex
 	over        bool
 	lease       limit.Lease
-	connections *limit.Connections // nil: not counted
+	connections *limit.Connections // nil: the stream has no connection of its own
 	hold        auth.Hold
 }
 
@@ -117,6 +131,17 @@ func (w *watch) begin(pass auth.Pass, id *gateway.Identity) {
 	if !w.over {
 		w.hold = pass.Hold(id)
 	}
+}
+
+// goOn is called when a request is over and its stream has the connection.
+func (w *watch) goOn(connections *limit.Connections) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		connections.StreamOver()
+		return
+	}
+	w.connections = connections
 }
 
 func (w *watch) end() {

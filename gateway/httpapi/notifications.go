@@ -37,12 +37,12 @@ func (a *api) notifications(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), callTimeout)
 	defer cancel()
-	page, err := a.Notifications.List(ctx, identity(c), unread, from, n)
+	page, err := a.Notifications.List(ctx, identity(c), unread, from, n, pageBytes)
 	if err != nil {
 		return err
 	}
 	answer := notificationPage{Notifications: page.Rows, Unread: page.Unread, Cursor: page.At.Cursor().String()}
-	if len(page.Rows) == n {
+	if page.More {
 		last := strconv.FormatInt(page.Last, 10)
 		answer.Before = &last
 	}

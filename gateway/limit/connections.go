@@ -11,7 +11,7 @@ import (
 // Connections bounds the TCP connections of a server, streams included: whoever opens sockets and sends nothing, or sends it
 // slowly, would otherwise take all the descriptors that a process may have. One too many ends the one that has gone longest
 // without a request, since those who mean it send theirs at once; where every one has a request or is a stream, the new one is
-// closed.
+// closed. A request that takes its connection over (hijacks it) is a stream, which counts until StreamOver.
 //
 // A server reports to State and Context, and has its handler behind Handler.
 type Connections struct {
@@ -19,7 +19,8 @@ type Connections struct {
 
 	mu      sync.Mutex
 	streams int
-	open    map[net.Conn]*connection // that aren't streams
+	taken   map[net.Conn]struct{}    // those of streams whose requests aren't over
+	open    map[net.Conn]*connection // that the server has
 	waiting list.List                // of *connection without a request, the oldest first
 	closed  uint64
 }
@@ -32,7 +33,7 @@ type connection struct {
 
 // NewConnections allows that many; 0: no limit.
 func NewConnections(most int) *Connections {
-	return &Connections{most: most, open: map[net.Conn]*connection{}}
+	return &Connections{most: most, taken: map[net.Conn]struct{}{}, open: map[net.Conn]*connection{}}
 }
 
 // State is for http.Server.ConnState.
@@ -58,6 +59,10 @@ func (c *Connections) State(conn net.Conn, state http.ConnState) {
 	case http.StateHijacked, http.StateClosed:
 		if one := c.open[conn]; one != nil {
 			c.forget(one)
+		}
+		if state == http.StateHijacked {
+			c.taken[conn] = struct{}{}
+			c.streams++
 		}
 	case http.StateActive, http.StateIdle: // a byte isn't a request yet: the handler tells
 	}
@@ -106,15 +111,15 @@ func (c *Connections) requests(conn net.Conn, n int) {
 	}
 }
 
-// Stream says that a request's connection is a stream from now on. The stream's end calls StreamOver, once.
-func (c *Connections) Stream(ctx context.Context) {
+// Stream reports, at a request's end, whether it has made its connection a stream; then the stream's end calls StreamOver, once.
+// One that was refused hasn't, nor one that the server has written: their connections may bring more requests.
+func (c *Connections) Stream(ctx context.Context) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	conn, _ := ctx.Value(connectionKey{}).(net.Conn)
-	if one := c.open[conn]; one != nil {
-		c.forget(one)
-	}
-	c.streams++
+	_, taken := c.taken[conn]
+	delete(c.taken, conn)
+	return taken
 }
 
 // StreamOver says that a stream has ended.
@@ -126,7 +131,7 @@ func (c *Connections) StreamOver() {
 
 // ConnectionsStats is a snapshot of Connections.
 type ConnectionsStats struct {
-	Open, Waiting int    // now, streams not included; those that wait have no request
+	Open, Waiting int    // now, without those that streams have taken over; those that wait have no request
 	Closed        uint64 // since the start, because there were too many
 }
 

@@ -48,7 +48,16 @@ func TestOneConnectionTooManyEndsTheOneThatHasGoneLongestWithoutARequest(t *test
 	arrive() // the third goes: the first has been served since
 	want(limit.ConnectionsStats{Open: 3, Waiting: 3, Closed: 2})
 	request(conns[0], func(r *http.Request) {
-		c.Stream(r.Context())
+		if c.Stream(r.Context()) {
+			t.Error("a stream that was refused has the connection")
+		}
+	})
+	want(limit.ConnectionsStats{Open: 3, Waiting: 3, Closed: 2})
+	request(conns[0], func(r *http.Request) {
+		c.State(conns[0], http.StateHijacked)
+		if !c.Stream(r.Context()) {
+			t.Error("a stream has no connection")
+		}
 		request(conns[3], func(*http.Request) {
 			request(conns[4], func(*http.Request) {
 				arrive() // with two requests and a stream there is none to go but this one

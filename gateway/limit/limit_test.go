@@ -84,28 +84,28 @@ func TestAnIPv6NetworkIsOneClient(t *testing.T) {
 }
 
 func TestNewStreamsAreBoundedByAddressAndInAll(t *testing.T) {
-	r := limit.NewRate(limit.RateConfig{PerAddress: 1, Total: 2})
+	r := limit.NewRate(limit.RateConfig{PerAddress: 1, Total: 1})
 	now := time.Now()
-	one, two, three := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
+	one, two := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for range 4 {
-		if err := r.Allow(one, now); err != nil {
+		if err := r.AllowAddress(one, now); err != nil {
 			t.Fatalf("within the burst: %v", err)
 		}
 	}
-	for range 100 { // refused, and nothing taken from the others' eight
-		if refusedBy(t, r.Allow(one, now)) != limit.Address {
+	for range 100 {
+		if refusedBy(t, r.AllowAddress(one, now)) != limit.Address {
 			t.Fatal("beyond the burst of an address")
 		}
 	}
 	for range 4 {
-		if err := r.Allow(two, now); err != nil {
+		if err := errors.Join(r.AllowAddress(two, now), r.AllowTotal(now)); err != nil { // the other has taken nothing of all
 			t.Fatalf("another address: %v", err)
 		}
 	}
-	if refusedBy(t, r.Allow(three, now)) != limit.Total {
+	if refusedBy(t, r.AllowTotal(now)) != limit.Total {
 		t.Error("beyond the burst of all")
 	}
-	if err := r.Allow(one, now.Add(time.Second)); err != nil {
+	if err := errors.Join(r.AllowAddress(one, now.Add(time.Second)), r.AllowTotal(now.Add(time.Second))); err != nil {
 		t.Errorf("a second later: %v", err)
 	}
 	if got := r.Stats().Refused; got[limit.Address] != 100 || got[limit.Total] != 1 {
@@ -117,13 +117,13 @@ func TestManyAddressesTakeBoundedMemoryAndDontFreeTheBusyOne(t *testing.T) {
 	r := limit.NewRate(limit.RateConfig{PerAddress: 1, Remember: 100})
 	now := time.Now()
 	busy := netip.MustParseAddr("2001:db8::1")
-	for refusedBy(t, r.Allow(busy, now)) == "" { //nolint:revive // until it has used up its burst
+	for refusedBy(t, r.AllowAddress(busy, now)) == "" { //nolint:revive // until it has used up its burst
 	}
 	for n := range uint32(10_000) {
 		var a [4]byte
 		binary.BigEndian.PutUint32(a[:], n)
-		_ = r.Allow(netip.AddrFrom4(a), now)
-		if n%50 == 0 && refusedBy(t, r.Allow(busy, now)) != limit.Address {
+		_ = r.AllowAddress(netip.AddrFrom4(a), now)
+		if n%50 == 0 && refusedBy(t, r.AllowAddress(busy, now)) != limit.Address {
 			t.Fatalf("after %d other addresses the busy one starts anew", n)
 		}
 	}

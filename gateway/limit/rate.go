@@ -48,13 +48,17 @@ func newBucket(perSecond float64) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(perSecond), max(int(perSecond*burst), 1))
 }
 
-// Allow takes one new stream from an address, or gives a *Refusal. One that its address is refused for takes nothing from
-// the others.
-func (r *Rate) Allow(address netip.Addr, now time.Time) error {
+// AllowAddress takes one new stream from an address, or gives a *Refusal. It takes nothing from the others: anyone may ask.
+func (r *Rate) AllowAddress(address netip.Addr, now time.Time) error {
 	if r.cfg.PerAddress > 0 && !r.bucket(Client(address)).AllowN(now, 1) {
 		r.refusedAddress.Add(1)
 		return &Refusal{Scope: Address, What: "new streams a second", RetryAfter: wait(r.cfg.PerAddress)}
 	}
+	return nil
+}
+
+// AllowTotal takes one new stream of all, or gives a *Refusal. Only for those who have shown that they may have streams.
+func (r *Rate) AllowTotal(now time.Time) error {
 	if r.total != nil && !r.total.AllowN(now, 1) {
 		r.refusedTotal.Add(1)
 		return &Refusal{Scope: Total, What: "new streams a second", RetryAfter: wait(r.cfg.Total)}

@@ -27,6 +27,7 @@ func TestEveryTransportKeepsThePromisesOfAStream(t *testing.T) {
 			}{
 				{"header", testHeader}, {"who gets what", testWhoGetsWhat}, {"resuming", testResuming}, {"reset", testReset},
 				{"overflow", testOverflow}, {"session", testSessionEnds}, {"drain", testDrain}, {"silence", testSilence},
+				{"limits of requests", testLimitsOfRequests},
 				{"peers that go", testPeersThatGo}, {"burst", testBurst}, {"slow", testSlow}, {"figures", testFigures}, {"busy", testBusy},
 			} {
 				t.Run(c.name, func(t *testing.T) { c.test(t, transport) })
@@ -194,6 +195,21 @@ func testSilence(t *testing.T, transport string) {
 	if got := text(t, s.Event(t)); got != "y" {
 		t.Error(got)
 	}
+}
+
+// The times that a server gives requests aren't a stream's, nor is that of a write over before the next one.
+func testLimitsOfRequests(t *testing.T, transport string) {
+	const limit = time.Second
+	w := newWorldOn(t, &memoryLog{}, transport, gateway.Config{},
+		sse.Options{KeepAlive: limit / 2, WriteTimeout: limit / 4}, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = limit, limit })
+	s := w.stream(t, "tenant=acme&user=ada")
+	for begun := time.Now(); time.Since(begun) < 2*limit; { // by comments
+		if f, err := s.Next(t); err != nil {
+			t.Fatalf("%+v, %v", f, err)
+		}
+	}
+	w.publish("acme", "on and on")
+	expect(t, s, "on and on")
 }
 
 func testPeersThatGo(t *testing.T, transport string) {

@@ -12,6 +12,7 @@ import (
 // servePortable is one goroutine for one stream, through the ResponseWriter that the server gave.
 func (e *Engine) servePortable(w http.ResponseWriter, r *http.Request, s *gateway.Subscriber) error {
 	p := &portable{w: w, rc: http.NewResponseController(w), o: &e.o}
+	defer func() { _ = p.limit() }() // the server writes the response's end
 	w.WriteHeader(http.StatusOK)
 	buf, err := e.appendHello(nil, s)
 	if err != nil {
@@ -113,8 +114,8 @@ func (p *portable) write(buf []byte) error {
 	if len(buf) == 0 {
 		return nil
 	}
-	if err := p.rc.SetWriteDeadline(p.wrote.Add(p.o.WriteTimeout)); err != nil {
-		return fmt.Errorf("set a write deadline: %w", err)
+	if err := p.limit(); err != nil {
+		return err
 	}
 	if _, err := p.w.Write(buf); err != nil {
 		return fmt.Errorf("write to the peer: %w", err)
@@ -123,5 +124,17 @@ func (p *portable) write(buf []byte) error {
 		return fmt.Errorf("write to the peer: %w", err)
 	}
 	p.o.Counters.Wrote(0, len(buf))
+	// HTTP/2 ends a stream whose deadline passes, whether or not it is written to.
+	if err := p.rc.SetWriteDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("clear the write deadline: %w", err)
+	}
+	return nil
+}
+
+// limit gives the peer its time to take what is written from now on.
+func (p *portable) limit() error {
+	if err := p.rc.SetWriteDeadline(time.Now().Add(p.o.WriteTimeout)); err != nil {
+		return fmt.Errorf("set a write deadline: %w", err)
+	}
 	return nil
 }

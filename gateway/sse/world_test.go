@@ -73,8 +73,8 @@ func (l *memoryLog) Read(_ context.Context, q gateway.Query, begin func(gateway.
 	return nil
 }
 
-func (*memoryLog) Newest(context.Context, gateway.Reader, int64, int) ([]gateway.Event, gateway.Position, error) {
-	return nil, gateway.Position{}, errors.ErrUnsupported
+func (*memoryLog) Newest(context.Context, gateway.Reader, int64, int, func(gateway.Position) error, func(gateway.Event) error) error {
+	return errors.ErrUnsupported
 }
 
 // transports are the ways to a stream.
@@ -99,7 +99,7 @@ func newWorld(t testing.TB, transport string, cfg gateway.Config, o sse.Options)
 }
 
 // newWorldOn is another gateway on the same log.
-func newWorldOn(t testing.TB, log *memoryLog, transport string, cfg gateway.Config, o sse.Options) *world {
+func newWorldOn(t testing.TB, log *memoryLog, transport string, cfg gateway.Config, o sse.Options, configure ...func(*http.Server)) *world {
 	t.Helper()
 	o.Portable, o.Counters = transport != "plain", &sse.Counters{}
 	w := &world{log: log, counters: o.Counters}
@@ -113,6 +113,9 @@ func newWorldOn(t testing.TB, log *memoryLog, transport string, cfg gateway.Conf
 	}
 	w.server = httptest.NewUnstartedServer(w.handler(engine))
 	w.server.Config.ConnContext = sse.ConnContext
+	for _, set := range configure {
+		set(w.server.Config)
+	}
 	tr := &http.Transport{}
 	w.client = tr
 	switch transport {

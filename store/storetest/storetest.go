@@ -35,13 +35,24 @@ var settings = map[string]string{
 // whoever is still connected to it.
 func Database(t testing.TB) (url string) {
 	t.Helper()
+	return create(t, "encoding 'UTF8'")
+}
+
+// DatabaseIn is Database in another encoding, such as LATIN1.
+func DatabaseIn(t testing.TB, encoding string) (url string) {
+	t.Helper()
+	return create(t, "encoding '"+encoding+"' lc_collate 'C' lc_ctype 'C'") // which goes with any
+}
+
+func create(t testing.TB, how string) (url string) {
+	t.Helper()
 	admin, err := shared.url(t)
 	if err != nil {
 		t.Fatalf("no PostgreSQL to test with: %v", err)
 	}
 	name := "pgfeed_test_" + strings.ToLower(rand.Text())
 	// template0, since template1 may hold somebody's additions, and be in use.
-	if err := execute(admin, "create database "+name+" template template0 encoding 'UTF8'"); err != nil {
+	if err := execute(admin, "create database "+name+" template template0 "+how); err != nil {
 		t.Fatalf("create a database for the test: %v", err)
 	}
 	t.Cleanup(func() {

@@ -14,7 +14,7 @@
 //     that there are no queues; what waits while a writer is busy is taken in one piece.
 //   - Nothing in here waits for a subscriber: one that is more than Config.MaxPending bytes behind has fallen out of the ring,
 //     and is closed as slow. A reading of the log that brings more than a ring holds waits for writers, not for those who don't
-//     read.
+//     read. Whoever doesn't take its replay holds one page of it, and nobody up.
 //   - Hub.Run ends when its context does; nothing here starts a goroutine. Subscribers are closed by whoever joined
 //     them, by Hub.Drain, at the end of their sessions, or for slowness.
 package gateway

@@ -19,8 +19,8 @@ type Config struct {
 	MaxPending     int           // bytes that one subscriber may be behind before it counts as slow; 1 MiB
 	MaxBuffered    int           // bytes that all feeds together keep before each may keep only a sixteenth of MaxPending; past a quarter more, only its newest event; 256 MiB
 	MaxReplay      int           // events in one replay before it is a reset; 10000
-	MaxReplays     int           // replays at a time; 256
-	ReplayWait     time.Duration // for one of these to end, before a client is told to come again; 5s
+	MaxReplays     int           // pages of replays that are read at a time, and that may wait to be written before further ones are a sixteenth of their size; 256
+	ReplayWait     time.Duration // for a page's turn, before a client that comes is told to come again; 5s
 	BusyRate       int           // writing transactions per second from which on hints are switched off; 200. Negative: never
 	Logger         *slog.Logger  // discards
 	// ExtendBusy switches hints off for that long; nil: this hub doesn't.
@@ -156,7 +156,7 @@ type Request struct {
 }
 
 // Join registers a subscriber. With a cursor it resumes there, else it starts now. The text of a cursor that can't be resumed
-// from gives a subscriber with a Reset. ErrBusy: it would have to be sent what it has missed, and too many are; ErrDraining,
+// from gives a subscriber with a Reset. ErrBusy: it would have to be sent what it has missed, and too many wait for that; ErrDraining,
 // ErrUnavailable: this gateway can't serve it.
 func (h *Hub) Join(ctx context.Context, r Request) (*Subscriber, error) {
 	s := &Subscriber{release: r.Release, hash: h.hash(r.Identity.User), replaying: true, start: &start{}}
@@ -170,19 +170,17 @@ func (h *Hub) join(ctx context.Context, s *Subscriber, r Request) error {
 	var parsed error
 	if r.Cursor != "" {
 		if _, parsed = ParseCursor(r.Cursor); parsed == nil {
-			if err := h.replays.acquire(ctx); err != nil {
+			if err := h.replays.admit(ctx); err != nil {
 				if errors.Is(err, ErrBusy) {
 					h.counters.busy.Add(1)
 				}
 				s.released()
 				return err
 			}
-			s.start.slot = true
 		}
 	}
 	// Registered before the log is looked at: what commits in between is in the ring.
 	if err := h.register(s, r); err != nil {
-		h.freeSlot(s)
 		s.released()
 		return err
 	}
@@ -196,19 +194,10 @@ func (h *Hub) join(ctx context.Context, s *Subscriber, r Request) error {
 		if s.start.cursor, s.start.reset = Resume(r.Cursor, *now); s.start.reset == "" {
 			return nil
 		}
-		h.freeSlot(s)
 	}
 	s.start.cursor = now.Cursor()
 	s.live(now)
 	return nil
-}
-
-// freeSlot gives back a place for replays.
-func (h *Hub) freeSlot(s *Subscriber) {
-	if s.start != nil && s.start.slot {
-		s.start.slot = false
-		h.replays.release()
-	}
 }
 
 // Resume decodes a client's cursor against the log's position now, or gives the reason why it can't be gone on from.
@@ -259,7 +248,6 @@ func (h *Hub) register(s *Subscriber, r Request) error {
 
 func (h *Hub) leave(s *Subscriber) {
 	if h.unregister(s) {
-		h.freeSlot(s)
 		s.released()
 	}
 }

@@ -408,7 +408,7 @@ func (m *model) join(c *modelClient, g *modelGateway, cut float64) {
 	if c.lastID == "" { // by its hello
 		c.begun, c.lastID = s.Start(), s.Start().String()
 	}
-	err = s.Replay(context.Background(), func(frames []byte, _ int) error {
+	err = s.Replay(context.Background(), func(_ context.Context, frames []byte, _ int) error {
 		return ReadFrames(frames, func(msg Message) error {
 			if err := c.receive(msg); err != nil {
 				c.fault = err

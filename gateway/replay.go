@@ -11,67 +11,91 @@ const (
 	// memory, and the time that a connection to the database and its snapshot are held.
 	replayPage  = 500
 	replayBytes = 256 << 10
+	// scarce is what both are divided by while clients keep enough pages waiting.
+	scarce = 16
 )
 
-// ErrBusy says that too many clients are being sent what they have missed.
+// ErrBusy says that too many clients wait for what they have missed to be read.
 var ErrBusy = errors.New("too many clients are catching up at present")
 
-// replays bounds how many replays there are at a time, and so the memory that they take.
+// replays bounds how many pages of replays are read at a time, in turn. A page that is being written holds none of these places, so
+// clients that don't read keep nobody from resuming.
 type replays struct {
-	slots chan struct{}
-	wait  time.Duration
+	places chan struct{}
+	wait   time.Duration
 }
 
 func newReplays(most int, wait time.Duration) replays {
 	return replays{make(chan struct{}, most), wait}
 }
 
-// acquire waits for a slot.
-func (r replays) acquire(ctx context.Context) error {
-	select {
-	case r.slots <- struct{}{}:
-		return nil
-	default:
+// admit is for a client that comes: it waits behind those whose turn is before, and is refused where that takes too long.
+func (r replays) admit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.wait, ErrBusy)
+	defer cancel()
+	if err := r.acquire(ctx); err != nil {
+		return err
 	}
-	timer := time.NewTimer(r.wait)
-	defer timer.Stop()
+	r.release()
+	return nil
+}
+
+// acquire waits for a place for as long as that takes: who is in the middle of a replay isn't turned away.
+func (r replays) acquire(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	select {
-	case r.slots <- struct{}{}:
+	case r.places <- struct{}{}:
 		return nil
-	case <-timer.C:
-		return ErrBusy
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 
-func (r replays) release() { <-r.slots }
+func (r replays) release() { <-r.places }
 
 // errPage ends a reading whose page is full.
 var errPage = errors.New("the page is full")
 
 // Replay sends what the subscriber has missed since Start, in order, through emit, which gets whole frames and how many of them
-// are events, and may block: nothing of the database is held meanwhile. Live events follow once the subscriber is served. Call it
-// once. A subscriber that is closed meanwhile gets no more.
-func (s *Subscriber) Replay(ctx context.Context, emit func(frames []byte, events int) error) error {
-	h := s.feed.hub
-	if reason := s.start.reset; reason != "" {
-		h.counters.reset(reason)
-		if err := emit(AppendFrame(nil, Message{Name: MessageReset, Data: reasonData(reason), Cursor: s.start.cursor.String()}), 0); err != nil {
-			return err
-		}
-	}
-	if !s.replaying { // only this goroutine ends it
+// are events, and may block: nothing of the database is held meanwhile, and nobody else waits. Live events follow once the subscriber
+// is served. Call it once. When the subscriber is closed, the context of emit ends, nothing more is sent, and the error is nil unless
+// emit had one: the end follows once the subscriber is served.
+func (s *Subscriber) Replay(ctx context.Context, emit func(ctx context.Context, frames []byte, events int) error) error {
+	h, reason := s.feed.hub, s.start.reset
+	if !s.replaying && reason == "" { // only this goroutine ends it
 		s.begun()
 		return nil
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if !s.endsWith(cancel) {
+		return nil
+	}
+	if reason != "" {
+		h.counters.reset(reason)
+		if err := emit(ctx, AppendFrame(nil, Message{Name: MessageReset, Data: reasonData(reason), Cursor: s.start.cursor.String()}), 0); err != nil {
+			return err
+		}
+	}
+	if !s.replaying {
+		s.begun()
+		return nil
+	}
+	h.counters.replaying.Add(1)
+	defer h.counters.replaying.Add(-1)
 	h.counters.replays.Add(1)
 	p := replay{hub: h, since: s.start.cursor, at: s.start.cursor, reader: s.reader()}
+	defer p.forget()
 	for {
 		whole, err := p.read(ctx)
+		if err != nil && s.ending() {
+			return nil
+		}
 		if len(p.frames) > 0 && (err == nil || errors.Is(err, errOverflow)) {
 			h.counters.replayed.Add(uint64(p.events)) //nolint:gosec // never negative
-			if err := emit(p.frames, p.events); err != nil {
+			if err := emit(ctx, p.frames, p.events); err != nil {
 				return err
 			}
 		}
@@ -79,7 +103,7 @@ func (s *Subscriber) Replay(ctx context.Context, emit func(frames []byte, events
 		case errors.Is(err, errOverflow):
 			h.counters.reset(ResetOverflow)
 			frame := AppendFrame(nil, Message{Name: MessageReset, Data: reasonData(ResetOverflow), Cursor: p.to.Cursor().String()})
-			if err := emit(frame, 0); err != nil {
+			if err := emit(ctx, frame, 0); err != nil {
 				return err
 			}
 		case errors.Is(err, ErrExpired):
@@ -90,15 +114,12 @@ func (s *Subscriber) Replay(ctx context.Context, emit func(frames []byte, events
 			p.to = &now
 			h.counters.reset(ResetExpired)
 			frame := AppendFrame(nil, Message{Name: MessageReset, Data: reasonData(ResetExpired), Cursor: now.Cursor().String()})
-			if err := emit(frame, 0); err != nil {
+			if err := emit(ctx, frame, 0); err != nil {
 				return err
 			}
 		case err != nil:
 			return err
 		case !whole:
-			if s.ending() {
-				return nil
-			}
 			continue
 		}
 		s.live(p.to)
@@ -116,15 +137,46 @@ type replay struct {
 	after  int64
 	total  int
 
-	frames []byte
-	events int // in frames
+	frames  []byte
+	events  int   // in frames
+	counted int64 // bytes of frames, in the hub's counter
+}
+
+// count keeps the hub's counter of what pages take.
+func (p *replay) count() {
+	held := int64(cap(p.frames))
+	p.hub.counters.paged.Add(held - p.counted)
+	p.counted = held
+}
+
+func (p *replay) forget() {
+	p.frames = nil
+	p.count()
+}
+
+// size is how large the next page may be. Clients that don't read keep one each: once those that were read amount to MaxReplays whole
+// pages, further ones are small, until some have been taken.
+func (p *replay) size() (events, bytes int) {
+	if p.hub.counters.paged.Load()-p.counted < int64(p.hub.cfg.MaxReplays)*replayBytes {
+		return p.hub.page, replayBytes
+	}
+	return max(p.hub.page/scarce, 1), replayBytes / scarce
 }
 
 // read fills the next page, and reports whether it is the last.
 func (p *replay) read(ctx context.Context) (whole bool, err error) {
+	if err := p.hub.replays.acquire(ctx); err != nil {
+		return false, err
+	}
+	defer p.hub.replays.release()
+	most, bytes := p.size()
+	if cap(p.frames) > 2*bytes {
+		p.frames = nil
+	}
+	defer p.count()
 	p.frames, p.events = p.frames[:0], 0
 	rows := 0
-	q := Query{Since: p.since, After: p.after, Limit: p.hub.page, Reader: p.reader}
+	q := Query{Since: p.since, After: p.after, Limit: most, Reader: p.reader}
 	err = p.hub.source.Read(ctx, q, func(now Position) error {
 		if p.to == nil {
 			p.to = &now
@@ -148,7 +200,7 @@ func (p *replay) read(ctx context.Context) (whole bool, err error) {
 			m.Cursor = p.at.String()
 		}
 		p.events++
-		if p.frames = AppendFrame(p.frames, m); len(p.frames) >= replayBytes {
+		if p.frames = AppendFrame(p.frames, m); len(p.frames) >= bytes {
 			return errPage
 		}
 		return nil
@@ -156,7 +208,7 @@ func (p *replay) read(ctx context.Context) (whole bool, err error) {
 	if err == errPage { //nolint:errorlint // it is passed through as it is
 		return false, nil
 	}
-	return rows < p.hub.page, err
+	return rows < most, err
 }
 
 // live ends a replay that could see the position: what the ring has and that can't see follows.
@@ -167,18 +219,25 @@ func (s *Subscriber) live(to *Position) {
 	if s.overtaken { // the database became another one meanwhile: snapshots of the two can't be compared
 		s.from = nil
 	}
-	f.mu.Unlock()
 	if s.announce { // a replay has ended: otherwise its start is asked for yet
-		s.begun()
+		s.start = nil
 	}
+	f.mu.Unlock()
 }
 
 // begun forgets what only a subscriber's beginning needs.
 func (s *Subscriber) begun() {
-	if s.start != nil {
-		s.feed.hub.freeSlot(s)
-		s.start = nil
-	}
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	s.start = nil
+}
+
+// endsWith has Close call cancel while the replay is under way; false: the subscriber was closed before.
+func (s *Subscriber) endsWith(cancel func()) bool {
+	s.feed.mu.Lock()
+	defer s.feed.mu.Unlock()
+	s.start.cancel = cancel
+	return s.closing == 0
 }
 
 func (s *Subscriber) ending() bool {

@@ -16,7 +16,7 @@ type Stats struct {
 
 	Replays   uint64 // resumptions that read the log for a client
 	Replayed  uint64 // events sent in them
-	Busy      uint64 // resumptions that were refused because too many were under way
+	Busy      uint64 // resumptions that were refused because too many waited for the log to be read
 	Replaying int    // resumptions under way, now
 	Buffered  int64  // bytes of frames that feeds keep for those who haven't been sent them, now
 	Resets    map[ResetReason]uint64
@@ -36,7 +36,7 @@ type counters struct {
 
 	often atomic.Bool
 
-	open, buffered atomic.Int64
+	open, buffered, replaying, paged atomic.Int64
 
 	readings, dispatched Histogram
 
@@ -80,7 +80,7 @@ func (h *Hub) Stats() Stats {
 	c := &h.counters
 	s := Stats{
 		Opened: c.opened.Load(), Hinted: c.hinted.Load(), Read: c.read.Load(), Unhinted: c.unhinted.Load(), Dispatched: c.dispatched.Stats(),
-		Replays: c.replays.Load(), Replayed: c.replayed.Load(), Busy: c.busy.Load(), Replaying: len(h.replays.slots),
+		Replays: c.replays.Load(), Replayed: c.replayed.Load(), Busy: c.busy.Load(), Replaying: int(c.replaying.Load()),
 		Connections: h.Subscribers(), Buffered: c.buffered.Load(),
 		Readings: c.readings.Stats(), ReadingsFailed: c.failed.Load(), Rows: c.rows.Load(),
 		Often: c.often.Load(), Leases: c.leases.Load(),

@@ -43,7 +43,7 @@ type start struct {
 	cursor Cursor
 	at     *Position   // of the log when it joined
 	reset  ResetReason // why cursor isn't the one that was asked for; empty when it is
-	slot   bool        // it holds one of the hub's places for replays
+	cancel func()      // ends its replay; nil: none is under way. The feed's lock guards it
 }
 
 // Start is where the subscriber stands before its first message. It is known until the replay is over.
@@ -110,7 +110,7 @@ func (s *Subscriber) Take(r *Round) Batch {
 	return Batch{}
 }
 
-// Close ends the subscriber: what the ring has for it is still taken, then its end. The first reason stands.
+// Close ends the subscriber: what the ring has for it is still taken, then its end. A replay ends where it is. The first reason stands.
 func (s *Subscriber) Close(reason CloseReason) {
 	s.feed.mu.Lock()
 	defer s.feed.mu.Unlock()
@@ -118,6 +118,9 @@ func (s *Subscriber) Close(reason CloseReason) {
 		return
 	}
 	s.closing = closeIndex(reason)
+	if s.start != nil && s.start.cancel != nil {
+		s.start.cancel()
+	}
 	if s.lane != nil && s.lane != &s.feed.waiting {
 		s.lane.visit(s)
 	}

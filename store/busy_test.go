@@ -53,7 +53,7 @@ func startBusy(t *testing.T, url string, pool *pgxpool.Pool, rate int) *busyGate
 		s, _ = g.hub.Join(t.Context(), gateway.Request{Identity: gateway.Identity{Tenant: "acme"}, Topics: []string{"activity"}})
 		return s != nil
 	})
-	if err := s.Replay(t.Context(), func([]byte, int) error { return nil }); err != nil {
+	if err := s.Replay(t.Context(), func(context.Context, []byte, int) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	ready := s.Alone()

@@ -149,7 +149,7 @@ func TestReadingTheLogDeliversWhatNoHintBrought(t *testing.T) {
 		s, _ = hub.Join(t.Context(), gateway.Request{Identity: gateway.Identity{Tenant: "acme"}, Topics: []string{"activity"}})
 	}
 	defer s.Leave()
-	if err := s.Replay(t.Context(), func([]byte, int) error { return nil }); err != nil {
+	if err := s.Replay(t.Context(), func(context.Context, []byte, int) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	ready := s.Alone()

@@ -20,7 +20,7 @@ type limitFlags struct {
 	MaxStreamsPerAddress  int           `default:"2000" placeholder:"N" help:"Open streams of one address, of which an office may have one for all, or one IPv6 /64; 0: no limit."`
 	MaxConnects           float64       `default:"2000" placeholder:"N" help:"New streams a second in all, four times that in a burst; 0: no limit. More get 503."`
 	MaxConnectsPerAddress float64       `default:"200" placeholder:"N" help:"New streams a second from one address, likewise; 0: no limit. More get 429."`
-	MaxReplays            int           `default:"256" placeholder:"N" help:"Clients at a time that are being sent what they have missed; more wait for 5s, and get 503 then."`
+	MaxReplays            int           `default:"256" placeholder:"N" help:"Pages of what returning clients have missed, of 256 kB, that are read at a time. Clients that come wait for 5s for their turn, and get 503 then. Once as many pages wait for clients that read slowly, further ones have 16 kB."`
 	MaxPendingBytes       int           `default:"1048576" placeholder:"BYTES" help:"How far a stream may be behind its tenant's newest event before it is closed as slow. Its client comes back and resumes."`
 	MaxBufferedBytes      int           `default:"268435456" placeholder:"BYTES" help:"How much events for all streams may take in all before each tenant's streams may only be a sixteenth of --max-pending-bytes behind; past a quarter more, no more than the newest event."`
 	MaxConnections        int           `default:"0" placeholder:"N" help:"TCP connections in all, streams included; 0: nineteen twentieths of what the limit on open files allows. One more ends the one that has gone longest without a request."`

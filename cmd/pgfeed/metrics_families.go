@@ -100,7 +100,7 @@ var streamFamilies = []family{
 	counter("pgfeed_replays_total", "Streams that resumed from a cursor.", func(f *figures) float64 { return float64(f.hub.Replays) }),
 	counter("pgfeed_replayed_events_total", "Events sent to streams that resumed.", func(f *figures) float64 { return float64(f.hub.Replayed) }),
 	gauge("pgfeed_replays_running", "Streams that are being sent what they have missed.", func(f *figures) float64 { return float64(f.hub.Replaying) }),
-	counter("pgfeed_replays_refused_total", "Streams that were told to come again because too many were being sent what they have missed.",
+	counter("pgfeed_replays_refused_total", "Streams that were told to come again because too many waited for the log to be read for them.",
 		func(f *figures) float64 { return float64(f.hub.Busy) }),
 	gauge("pgfeed_buffered_bytes", "Frames kept for streams that haven't been sent them, or were a moment ago; one frame counts once however many wait for it.",
 		func(f *figures) float64 { return float64(f.hub.Buffered) }),

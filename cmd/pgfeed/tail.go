@@ -82,7 +82,7 @@ func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
 		}
 		return nil
 	}
-	err = s.Replay(ctx, func(frames []byte, _ int) error { return gateway.ReadFrames(frames, emit) })
+	err = s.Replay(ctx, func(_ context.Context, frames []byte, _ int) error { return gateway.ReadFrames(frames, emit) })
 	ready := s.Alone()
 	var round gateway.Round
 	for err == nil {

@@ -235,6 +235,7 @@ func (s *Sessions) Run(ctx context.Context) {
 	for range queriesAtATime {
 		wg.Go(func() { s.lookUp(ctx) })
 	}
+	wg.Go(func() { s.expire(ctx) })
 	s.watch(ctx)
 	wg.Wait()
 	s.mu.Lock()

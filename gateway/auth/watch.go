@@ -53,7 +53,7 @@ const beforeExpiry = 2 * time.Second
 // askAgain is after what time the database is asked again whether changes are reported, where they were not.
 const askAgain = 10 * time.Second
 
-// watch looks up again the sessions that have open streams, and closes those that don't hold any more.
+// watch looks up again the sessions that have open streams, and closes those that don't hold any more. It may wait for the database.
 func (s *Sessions) watch(ctx context.Context) {
 	tick := time.NewTicker(s.cfg.Fresh)
 	defer tick.Stop()
@@ -130,17 +130,42 @@ func (s *Sessions) markDue(ctx context.Context, now time.Time) {
 	if !all && s.ended == 0 && s.soonest > soon {
 		return // there may be as many as streams, and nothing to do for any
 	}
+	for name, h := range s.held {
+		over := h.expiry != 0 && h.expiry <= now.UnixNano() // which needs no look
+		if !over && (all || h.closed || h.expiry != 0 && h.expiry < soon) {
+			s.due[name] = struct{}{}
+		}
+	}
+}
+
+// expire closes the streams of sessions when they expire. It asks the database nothing, which may be away, or hang.
+func (s *Sessions) expire(ctx context.Context) {
+	tick := time.NewTicker(s.cfg.Fresh)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.endExpired(time.Now())
+		}
+	}
+}
+
+func (s *Sessions) endExpired(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.soonest > now.UnixNano() {
+		return // there may be as many as streams
+	}
 	s.soonest = math.MaxInt64
 	for name, h := range s.held {
-		if h.expiry != 0 {
-			s.soonest = min(s.soonest, h.expiry)
-		}
-		if expired(h.identity()) != nil { // also while the database is away
-			s.end(name, h, "it has expired")
+		if h.expiry == 0 {
 			continue
 		}
-		if all || h.closed || h.expiry != 0 && h.expiry < soon {
-			s.due[name] = struct{}{}
+		s.soonest = min(s.soonest, h.expiry)
+		if h.expiry <= now.UnixNano() {
+			s.end(name, h, "it has expired")
 		}
 	}
 }

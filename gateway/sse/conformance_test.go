@@ -29,6 +29,7 @@ func TestEveryTransportKeepsThePromisesOfAStream(t *testing.T) {
 				{"overflow", testOverflow}, {"session", testSessionEnds}, {"drain", testDrain}, {"silence", testSilence},
 				{"limits of requests", testLimitsOfRequests},
 				{"peers that go", testPeersThatGo}, {"burst", testBurst}, {"slow", testSlow}, {"figures", testFigures}, {"busy", testBusy},
+				{"slow replays", testSlowReplays}, {"closed within a replay", testClosedWithinAReplay},
 			} {
 				t.Run(c.name, func(t *testing.T) { c.test(t, transport) })
 			}
@@ -309,17 +310,70 @@ func testFigures(t *testing.T, transport string) {
 func testBusy(t *testing.T, transport string) {
 	w := newWorld(t, transport, gateway.Config{MaxReplays: 1, ReplayWait: time.Millisecond}, sse.Options{})
 	from := w.stream(t, "tenant=acme&user=ada")
-	held, err := w.hub.Join(t.Context(), gateway.Request{Identity: gateway.Identity{Tenant: "acme"}, Topics: []string{"activity"}, Cursor: from.LastID})
-	if err != nil {
-		t.Fatal(err)
-	}
+	release := w.log.hold("acme")
+	w.stream(t, "tenant=acme&cursor="+from.LastID)
+	w.await(t, "its page is being read", func() bool { return w.log.holds(1) })
 	if _, err := ssetest.DialThrough(t, w.client, w.path("tenant=acme&cursor="+from.LastID), ""); err == nil {
 		t.Error("more replays than are allowed")
 	}
 	w.stream(t, "tenant=acme") // without a cursor there is nothing to catch up with
-	held.Leave()
+	release()
+	w.await(t, "the replay is over", func() bool { return w.hub.Stats().Replaying == 0 })
 	w.stream(t, "tenant=acme&cursor="+from.LastID)
 	if n := w.hub.Stats().Busy; n != 1 {
 		t.Errorf("%d were refused", n)
+	}
+}
+
+// missed commits more for acme than sockets take, and gives the cursors of those who missed it, and one event of globex behind it.
+func missed(t *testing.T, w *world) (ofAcme, ofGlobex string) {
+	t.Helper()
+	acme, globex := w.stream(t, "tenant=acme&user=ada"), w.stream(t, "tenant=globex&user=gus")
+	acme.Close()
+	globex.Close()
+	w.await(t, "they have left", func() bool { return w.hub.Subscribers() == 0 })
+	long := strings.Repeat("x", 100<<10)
+	for range 200 {
+		w.commit("acme", long)
+	}
+	w.commit("globex", "missed")
+	return acme.LastID, globex.LastID
+}
+
+// Clients that don't read what they have missed keep nobody else from resuming, however many they are.
+func testSlowReplays(t *testing.T, transport string) {
+	w := newWorld(t, transport, gateway.Config{MaxReplays: 1}, sse.Options{WriteTimeout: time.Hour})
+	acme, globex := missed(t, w)
+	for n := range 3 {
+		stuck(t, w, "tenant=acme&user=ada&cursor="+acme)
+		w.await(t, "its replay is under way", func() bool { return w.hub.Stats().Replaying == n+1 })
+	}
+	expect(t, w.stream(t, "tenant=globex&user=gus&cursor="+globex), "missed")
+}
+
+// A session that ends, and a gateway that drains, don't wait for a client that doesn't read what it has missed.
+func testClosedWithinAReplay(t *testing.T, transport string) {
+	for reason, end := range map[gateway.CloseReason]func(*world){
+		gateway.CloseSession: func(w *world) { w.hub.CloseSession("s", gateway.CloseSession) },
+		gateway.CloseDrain:   func(w *world) { w.hub.Drain(context.Background(), 0) },
+	} {
+		t.Run(string(reason), func(t *testing.T) {
+			w := newWorld(t, transport, gateway.Config{}, sse.Options{WriteTimeout: time.Hour})
+			acme, globex := missed(t, w)
+			stuck(t, w, "tenant=acme&user=ada&session=s&cursor="+acme)
+			full := uint64(0)
+			w.await(t, "a page is being written", func() bool {
+				before := full
+				full = w.counters.Stats().Bytes
+				return full > 256<<10 && full == before
+			})
+			// Another one's page is being read.
+			defer w.log.hold("globex")()
+			reads := w.stream(t, "tenant=globex&user=gus&session=s&cursor="+globex)
+			w.await(t, "the other's page is being read", func() bool { return w.log.holds(1) })
+			end(w)
+			w.await(t, "both have left", func() bool { return w.hub.Subscribers() == 0 })
+			ended(t, reads, reason)
+		})
 	}
 }

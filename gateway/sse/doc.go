@@ -13,7 +13,8 @@
 //   - net/http, until the handler calls Serve. The descriptor is copied then; where none is left the answer is 503, and nothing has been
 //     taken over.
 //   - The handler's goroutine, while it writes the header, hello and the replay through the hijacked net.Conn. Each write may block
-//     for WriteTimeout. Then the original is closed; the copy stays, and the runtime knows nothing of it.
+//     for WriteTimeout, or for half a second once the stream is closed. Then the original is closed; the copy stays, and the runtime knows
+//     nothing of it.
 //   - One writer, from adopt on. Its goroutine alone writes to the descriptor and closes it, so there are no locks around either, and
 //     no write can reach a number that the kernel has given to somebody else.
 //

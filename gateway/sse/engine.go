@@ -128,6 +128,27 @@ func (o *Options) appendEnd(buf []byte, b *gateway.Batch) []byte {
 	return gateway.AppendBye(buf, b.Close)
 }
 
+// closeGrace is how long the peer of a stream that is closed within its replay has for the rest of a page, behind which bye comes: a
+// page is at most 256 kB, or one frame, so whoever reads has it sooner.
+const closeGrace = 500 * time.Millisecond
+
+// within has a part of a replay written within WriteTimeout, or closeGrace from when ctx ends.
+func (o *Options) within(ctx context.Context, deadline func(time.Time) error, write func() error) error {
+	if err := deadline(time.Now().Add(o.WriteTimeout)); err != nil {
+		return fmt.Errorf("set a write deadline: %w", err)
+	}
+	sooner := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(sooner)
+		_ = deadline(time.Now().Add(closeGrace)) // it could be set before
+	})
+	err := write()
+	if !stop() {
+		<-sooner // not after the request
+	}
+	return err
+}
+
 const (
 	burst      = 1000             // connections that leave memory worth giving back
 	burstQuiet = 3 * time.Second  // after the last of them

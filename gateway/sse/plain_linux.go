@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -93,27 +94,26 @@ func (e *Engine) descriptor(tcp *net.TCPConn) (int, error) {
 	return fd, nil
 }
 
-// begin writes the header, hello and what was missed. It may block, up to the time limit of each write.
+// begin writes the header, hello and what was missed. It may block, up to the time limits of each write.
 func (e *Engine) begin(conn net.Conn, h http.Header, r *http.Request, s *gateway.Subscriber) error {
 	buf, err := e.appendHello(appendHeader(make([]byte, 0, 2048), h, r), s)
 	if err != nil {
 		return err
 	}
-	write := func(p []byte) error {
-		if err := conn.SetWriteDeadline(time.Now().Add(e.o.WriteTimeout)); err != nil {
-			return fmt.Errorf("set a write deadline: %w", err)
-		}
-		if _, err := conn.Write(p); err != nil {
-			return fmt.Errorf("write to the peer: %w", err)
-		}
-		return nil
+	write := func(ctx context.Context, p []byte) error {
+		return e.o.within(ctx, conn.SetWriteDeadline, func() error {
+			if _, err := conn.Write(p); err != nil {
+				return fmt.Errorf("write to the peer: %w", err)
+			}
+			return nil
+		})
 	}
-	if err := write(buf); err != nil {
+	if err := write(r.Context(), buf); err != nil {
 		return err
 	}
 	e.o.Counters.Wrote(0, len(buf))
-	if err := s.Replay(r.Context(), func(frames []byte, events int) error {
-		if err := write(frames); err != nil {
+	if err := s.Replay(r.Context(), func(ctx context.Context, frames []byte, events int) error {
+		if err := write(ctx, frames); err != nil {
 			return err
 		}
 		e.o.Counters.Wrote(events, len(frames))

@@ -21,8 +21,8 @@ func (e *Engine) servePortable(w http.ResponseWriter, r *http.Request, s *gatewa
 	if err := p.write(buf); err != nil {
 		return err
 	}
-	if err := s.Replay(r.Context(), func(frames []byte, events int) error {
-		if err := p.write(frames); err != nil {
+	if err := s.Replay(r.Context(), func(ctx context.Context, frames []byte, events int) error {
+		if err := e.o.within(ctx, p.rc.SetWriteDeadline, func() error { return p.put(frames) }); err != nil {
 			return err
 		}
 		e.o.Counters.Wrote(events, 0)
@@ -109,13 +109,18 @@ func (p *portable) breakSilence(s *gateway.Subscriber, now time.Time) error {
 }
 
 func (p *portable) write(buf []byte) error {
+	if err := p.limit(); err != nil {
+		return err
+	}
+	return p.put(buf)
+}
+
+// put writes within the deadline that is set, and clears it.
+func (p *portable) put(buf []byte) error {
 	p.wrote = time.Now()
 	p.frame = p.wrote
 	if len(buf) == 0 {
 		return nil
-	}
-	if err := p.limit(); err != nil {
-		return err
 	}
 	if _, err := p.w.Write(buf); err != nil {
 		return fmt.Errorf("write to the peer: %w", err)

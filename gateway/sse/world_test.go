@@ -24,8 +24,49 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // memoryLog is a log whose transactions are single events that commit at once.
 type memoryLog struct {
-	mu     sync.Mutex
-	events []gateway.Event
+	mu      sync.Mutex
+	events  []gateway.Event
+	held    string        // a tenant whose pages of replays wait; empty: none's do
+	release chan struct{} // until it is closed
+	waiting int           // of them
+}
+
+// hold has a tenant's pages of replays wait until release is called.
+func (l *memoryLog) hold(tenant string) (release func()) {
+	held := make(chan struct{})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held, l.release, l.waiting = tenant, held, 0
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		close(held)
+		l.held = ""
+	}
+}
+
+func (l *memoryLog) holds(pages int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waiting == pages
+}
+
+func (l *memoryLog) wait(ctx context.Context, tenant string) error {
+	l.mu.Lock()
+	held, release := l.held == tenant, l.release
+	if held {
+		l.waiting++
+	}
+	l.mu.Unlock()
+	if !held {
+		return nil
+	}
+	select {
+	case <-release:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (l *memoryLog) position() gateway.Position {
@@ -48,7 +89,12 @@ func (l *memoryLog) Position(context.Context) (gateway.Position, error) {
 	return l.position(), nil
 }
 
-func (l *memoryLog) Read(_ context.Context, q gateway.Query, begin func(gateway.Position) error, each func(gateway.Event) error) error {
+func (l *memoryLog) Read(ctx context.Context, q gateway.Query, begin func(gateway.Position) error, each func(gateway.Event) error) error {
+	if q.Reader != nil {
+		if err := l.wait(ctx, q.Reader.Tenant); err != nil {
+			return err
+		}
+	}
 	l.mu.Lock()
 	at, events := l.position(), l.events[:len(l.events):len(l.events)]
 	l.mu.Unlock()

@@ -29,9 +29,8 @@ type writer struct {
 
 	// The goroutine's own.
 	conns   []conn
-	free    []int32         // places in conns
-	lanes   []*gateway.Lane // with something to take, from head on
-	head    int
+	free    []int32 // places in conns
+	lanes   lanes
 	round   gateway.Round
 	scratch []byte
 	wheel   wheel
@@ -172,17 +171,12 @@ func (w *writer) work() (more, closing bool) {
 	for i := range events {
 		w.happened(&events[i])
 	}
-	if w.head == len(w.lanes) {
-		w.head, w.lanes = 0, small(w.lanes)
-	}
-	w.lanes = append(w.lanes, woken...)
+	w.lanes.push(woken...)
 	clear(arrivals)
 	clear(woken)
 	w.spare.arrivals, w.spare.woken, w.spare.events = small(arrivals), small(woken), small(events)
-	if w.head < len(w.lanes) {
-		l := w.lanes[w.head]
-		w.lanes[w.head] = nil
-		w.head++
+	if w.lanes.len() > 0 {
+		l := w.lanes.pop()
 		again := true
 		for turn := 0; again && turn < turns; turn++ {
 			var batches []gateway.Batch
@@ -190,11 +184,11 @@ func (w *writer) work() (more, closing bool) {
 			w.deliver(batches)
 		}
 		if again {
-			w.lanes = append(w.lanes, l)
+			w.lanes.push(l)
 		}
 	}
 	w.sweep()
-	return len(w.lanes) > w.head || len(arrivals)+len(woken)+len(events) > 0, closing
+	return w.lanes.len() > 0 || len(arrivals)+len(woken)+len(events) > 0, closing
 }
 
 // small is a list to be used again, unless a crowd has made it large.

@@ -1,30 +1,30 @@
 -- Reports of changed sessions, and the roles that run pgfeed with the least rights.
 -- +goose Up
 
--- What a token or a user is called in notifications and logs: a part of its SHA-256, from which it can't be had. auth.Name is
--- the same in Go.
--- +goose StatementBegin
-create function pgfeed.session_name(token text) returns text
-language sql immutable strict parallel safe as $$
-    select left(encode(sha256(convert_to(token, 'UTF8')), 'hex'), 16)
-$$;
--- +goose StatementEnd
-
 -- Arguments: kind, key column, columns that count. Gateways take a report as a reason to look the sessions up again, so one too
 -- many does no harm; it never fails the statement that it reports.
+--
+-- It runs with the rights of whoever changes the table, or else a cast to text of anybody's making would run with its owner's. They
+-- need none in this schema, and so it calls nothing here. A token or a user is called by a part of its SHA-256, from which it can't be
+-- had: auth.Name and auth.UserName are the same in Go.
 -- +goose StatementBegin
 create function pgfeed.on_session_change() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    key   constant text := case tg_argv[0] when 'hash' then format('left(encode(r.%I, ''hex''), 16)', tg_argv[1])
-                                else format('pgfeed.session_name(r.%I::text)', tg_argv[1]) end;
+    key   constant text := format(case tg_argv[0] when 'hash' then 'left(encode(r.%I, ''hex''), 16)'
+        else 'left(encode(sha256(convert_to(r.%I::text, ''UTF8'')), ''hex''), 16)' end, tg_argv[1]);
     kind  constant text := case tg_argv[0] when 'user' then 'user ' else 'session ' end;
+    hints constant text := lower(coalesce(current_setting('pgfeed.hints', true), ''));
     most  constant int := 400; -- names in one notification
+    many  constant int := 2000; -- rows from which on they aren't named
     names text[];
+    n     int;
     rows  text := format('select %s as name from old_rows r', key);
 begin
-    if coalesce(current_setting('pgfeed.hints', true), '') in ('off', 'false', '0') or pg_notification_queue_usage() > 0.9 then
-        return null; -- as the log's hints: the gateways' regular look finds it
+    -- As pgfeed.hinting has it, but for how full the queue may be: reports are few. Gateways that know of it ask every second.
+    if hints not in ('on', 'true', '1') and (hints <> '' or current_setting('max_prepared_transactions') <> '0')
+        or pg_notification_queue_usage() > 0.9 then
+        return null;
     end if;
     if tg_op = 'UPDATE' and tg_nargs > 2 then
         -- the rows whose columns that count aren't what they were
@@ -36,8 +36,8 @@ begin
         perform pg_notify('pgfeed_sessions', 'all');
         return null;
     end if;
-    execute format('select array_agg(distinct name) from (%s limit 5000) x where name is not null', rows) into names;
-    if cardinality(names) > 2000 then
+    execute format('select count(*), array_agg(distinct name) filter (where name is not null) from (%s limit %s) x', rows, many + 1) into n, names;
+    if n > many then
         perform pg_notify('pgfeed_sessions', 'all');
     else
         for i in 0 .. (coalesce(cardinality(names), 0) - 1) / most loop
@@ -46,7 +46,7 @@ begin
         end loop;
     end if;
     return null;
-exception when undefined_column or undefined_function or datatype_mismatch then
+exception when undefined_column or undefined_function or datatype_mismatch or insufficient_privilege then
     raise warning 'pgfeed: changes of % are not understood any more: %', tg_relid::regclass, sqlerrm
         using hint = 'Call pgfeed.watch_sessions again with the columns that the table has.';
     perform pg_notify('pgfeed_sessions', 'all');
@@ -57,10 +57,11 @@ $$;
 
 -- Reports changes of a table that sessions depend on, so that a revoked session loses its streams at once. kind says what the
 -- key column holds: 'session' a token, 'hash' the SHA-256 of one as bytea, 'user' the id of a user. columns are those whose update
--- matters; null: any update does. The caller must own the table.
+-- matters; null: any update does. The caller must own the table. Where a transaction that uses it doesn't end within a second, this fails
+-- (lock_not_available): the application's statements wait behind it meanwhile.
 -- +goose StatementBegin
 create function pgfeed.watch_sessions("table" regclass, kind text, key_column text, columns text[] default null)
-returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
 declare
     col  text;
     args text;
@@ -87,10 +88,10 @@ end
 $$;
 -- +goose StatementEnd
 
--- Stops that. True when the table was watched.
+-- Stops that, if it gets the table within a second. True when the table was watched.
 -- +goose StatementBegin
 create function pgfeed.unwatch_sessions("table" regclass) returns boolean
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
 declare
     name text;
     was  boolean := false;
@@ -196,4 +197,3 @@ drop function pgfeed.create_roles();
 drop function pgfeed.unwatch_sessions(regclass);
 drop function pgfeed.watch_sessions(regclass, text, text, text[]);
 drop function pgfeed.on_session_change();
-drop function pgfeed.session_name(text);

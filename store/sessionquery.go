@@ -218,7 +218,7 @@ func isClass(err error, class string) bool {
 	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, class)
 }
 
-// Watched implements auth.Source: it looks for the triggers of pgfeed.watch_sessions.
+// Watched implements auth.Source: it looks for the triggers of pgfeed.watch_sessions, which report nothing where hints are off.
 func (q *SessionQuery) Watched(ctx context.Context) (bool, error) {
 	p, err := q.ready(ctx)
 	if err != nil || len(p.watched) == 0 {
@@ -230,7 +230,7 @@ func (q *SessionQuery) Watched(ctx context.Context) (bool, error) {
 	}
 	var watched bool
 	err = q.pool.QueryRow(ctx, `
-select coalesce(bool_and(exists (
+select pgfeed.hinting() and coalesce(bool_and(exists (
            select from pg_trigger
             where tgrelid = to_regclass(name) and tgname = 'pgfeed_session_delete' and tgenabled in ('O', 'A'))), false)
   from unnest($1::text[]) as name`, names).Scan(&watched)
@@ -241,7 +241,8 @@ select coalesce(bool_and(exists (
 }
 
 // Watch makes the tables report changes of sessions, so that revoked sessions lose their streams at once, and lets gateways
-// read what they need of them. It gives the names of the tables. The database role must own them.
+// read what they need of them. It gives the names of the tables. The database role must own them. A table that somebody else's
+// transaction keeps for longer than a second is an error, and then nothing has changed.
 func (q *SessionQuery) Watch(ctx context.Context) ([]string, error) {
 	p, err := q.ready(ctx)
 	if err != nil {
@@ -253,7 +254,11 @@ func (q *SessionQuery) Watch(ctx context.Context) ([]string, error) {
 			if t.key == "" {
 				return fmt.Errorf("%w: for a query of your own call pgfeed.watch_sessions in SQL, once for each table", ErrSessionTables)
 			}
-			if _, err := tx.Exec(ctx, `select pgfeed.watch_sessions($1::text::regclass, $2, $3, $4)`, t.name, t.kind, t.key, t.columns); err != nil {
+			_, err := tx.Exec(ctx, `select pgfeed.watch_sessions($1::text::regclass, $2, $3, $4)`, t.name, t.kind, t.key, t.columns)
+			if isCode(err, "55P03") { // lock_not_available
+				return fmt.Errorf("watch %s: another transaction uses the table, and the application's would have had to wait for it too: try again when it has ended", t.name)
+			}
+			if err != nil {
 				return fmt.Errorf("watch %s: %w", t.name, err)
 			}
 			names = append(names, t.name)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
@@ -25,6 +26,9 @@ type benchSoakCmd struct {
 func (c benchSoakCmd) validate() error {
 	var s settings
 	s.url("database-url", c.DatabaseURL)
+	if u, err := url.Parse(c.DatabaseURL); c.DatabaseURL != "" && (err != nil || u.Host == "") {
+		s.addf("--database-url: the faults need a URL with a host, such as postgres://user@host:5432/name")
+	}
 	atLeast(&s, "gateways", c.Gateways, 1)
 	atLeast(&s, "subscribers", c.Subscribers, 1)
 	atLeast(&s, "tenants", c.Tenants, 1)

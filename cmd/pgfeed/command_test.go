@@ -26,12 +26,12 @@ func TestWrongUsageIsStatusTwoAndNamesWhatIsWrong(t *testing.T) {
 			[]string{"--database-url", "--http-addr", "--heartbeat", "--drain-window"},
 		},
 		{
-			[]string{"demo", "--database-url", "mysql://x", "--data-dir", "x", "--pace", "0s", "--drain-window=-1s"},
-			[]string{"--database-url", "--data-dir", "--pace", "--drain-window"},
+			[]string{"demo", "--database-url", "mysql://x", "--data-dir", "x", "--pace", "0s", "--drain-window=-1s", "--http-addr", "8080", "--admin-addr", "9090"},
+			[]string{"--database-url", "--data-dir", "--pace", "--drain-window", "--http-addr", "--admin-addr"},
 		},
 		{[]string{"health", "--url", "nonsense", "--timeout", "0s"}, []string{"--url", "--timeout"}},
 		{[]string{"session", "create", "--database-url", "postgres://h/d", "--tenant", "", "--user", "", "--ttl", "0s"}, []string{"--tenant", "--user", "--ttl"}},
-		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--cursor", "nonsense"}, []string{"--cursor"}},
+		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "", "--cursor", "nonsense"}, []string{"--tenant", "--cursor"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--topics", "activity,gossip"}, []string{"--topics", "gossip"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--count=-1"}, []string{"--count"}},
 		{[]string{"maintain", "--database-url", "postgres://h/d", "--retention", "1s", "--retention-size", "1"}, []string{"--retention ", "--retention-size"}},
@@ -42,6 +42,7 @@ func TestWrongUsageIsStatusTwoAndNamesWhatIsWrong(t *testing.T) {
 		{[]string{"bench", "drain", "--gateways", "1", "--grace", "1s"}, []string{"--gateways", "--grace"}},
 		{[]string{"bench", "replicas", "--gateways", "2,1", "--busy=-1"}, []string{"--gateways", "--busy"}},
 		{[]string{"bench", "soak", "--faults", "earthquake", "--hop-every=-1s"}, []string{"--faults", "earthquake", "--hop-every"}},
+		{[]string{"bench", "soak", "--database-url", "host=127.0.0.1 dbname=d"}, []string{"--database-url", "with a host"}},
 		{[]string{"migrate", "up", "--database-url", "postgres://[x"}, []string{"--database-url"}},
 		{[]string{"attach", "t", "--database-url", "postgres://h/d", "--topic", "gossip", "--tenant-column", "x"}, []string{"--topic", "activity"}},
 	} {
@@ -101,6 +102,15 @@ func TestARoleNamedLikeTheSchemaMigratesOnce(t *testing.T) {
 	}
 }
 
+// A pooler may be between --database-url and the database.
+func TestAGatewayMigratesOverItsDirectConnection(t *testing.T) {
+	url := unmigrated(t)
+	startGateway(t, url, "--migrate", "--notify-database-url", url) // whose own role may not migrate
+	if code, out, _ := command(t, "migrate", "status", "--database-url", url); code != 0 || strings.Contains(out, "missing") {
+		t.Errorf("status %d, %s", code, out)
+	}
+}
+
 func TestMigrateUpStatusAndDown(t *testing.T) {
 	url := storetest.Database(t)
 	db := "--database-url=" + url
@@ -148,6 +158,33 @@ func TestASessionFromTheCommandLineOpensAStreamUntilItIsRevoked(t *testing.T) {
 	s.Until(t, "bye") // until the gateway is told, it remembers the session for a moment
 	if status, _ := g.get(t, "/api/activity", token); status != 401 {
 		t.Errorf("a revoked session gets %d", status)
+	}
+}
+
+func TestASessionToRevokeIsReadFromStdin(t *testing.T) {
+	url, pool := database(t)
+	token := session(t, pool, "acme", "ada")
+	stdin := os.Stdin
+	defer func() { os.Stdin = stdin }()
+	for _, c := range []struct {
+		stdin string
+		code  int
+		says  string
+	}{{"", exitUsage, "no session on stdin"}, {" \n", exitUsage, "no session on stdin"}, {token + "\n", 0, ""}} {
+		file := filepath.Join(t.TempDir(), "stdin")
+		if err := os.WriteFile(file, []byte(c.stdin), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		opened, err := os.Open(file) //nolint:gosec // the test's own
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.Stdin = opened
+		code, _, stderr := command(t, "session", "revoke", "-", "--database-url", url)
+		_ = opened.Close()
+		if code != c.code || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "%!") {
+			t.Errorf("%q: status %d, %q", c.stdin, code, stderr)
+		}
 	}
 }
 

@@ -19,7 +19,12 @@ type databaseFlags struct {
 
 // open connects and makes sure that the database answers. The caller closes the pool.
 func (f databaseFlags) open(ctx context.Context) (*pgxpool.Pool, error) {
-	pool, err := newPool("database-url", f.DatabaseURL)
+	return reach(ctx, "database-url", f.DatabaseURL)
+}
+
+// reach is open for the URL of any flag.
+func reach(ctx context.Context, flag, url string) (*pgxpool.Pool, error) {
+	pool, err := newPool(flag, url)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +32,7 @@ func (f databaseFlags) open(ctx context.Context) (*pgxpool.Pool, error) {
 	defer cancel()
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("--database-url: the database can't be reached: %w", err)
+		return nil, fmt.Errorf("--%s: the database can't be reached: %w", flag, err)
 	}
 	return pool, nil
 }

@@ -37,6 +37,10 @@ func (c demoCmd) validate() error {
 		s.addf("--pace must be more than zero, not %v", c.Pace)
 	}
 	atLeast(&s, "drain-window", c.DrainWindow, 0)
+	s.address("http-addr", c.HTTPAddr)
+	if c.AdminAddr != "" {
+		s.address("admin-addr", c.AdminAddr)
+	}
 	s.url("database-url", c.DatabaseURL)
 	if c.DatabaseURL != "" && c.DataDir != "" {
 		s.addf("--data-dir: only for a database of the demo's own, without --database-url")
@@ -47,7 +51,7 @@ func (c demoCmd) validate() error {
 // database gives the URL of a migrated database, and what stops it again.
 func (c demoCmd) database(ctx context.Context, io streams, log *slog.Logger) (url string, stop func() error, err error) {
 	if c.DatabaseURL != "" {
-		return c.DatabaseURL, func() error { return nil }, migrateWaiting(ctx, c.DatabaseURL, log)
+		return c.DatabaseURL, func() error { return nil }, migrateWaiting(ctx, "database-url", c.DatabaseURL, log)
 	}
 	_, _ = fmt.Fprintln(io.err, "Starting a Postgres of the demo's own …")
 	server, err := pgserver.Open(ctx, pgserver.Options{DataDir: c.DataDir, Logger: log, Settings: map[string]string{"fsync": "off"}})
@@ -83,6 +87,8 @@ func (c demoCmd) Run(ctx context.Context, io streams, log *slog.Logger) (err err
 	defer pool.Close()
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // also when it can't serve
 	if c.Replay {
 		player := demodata.Player{DB: pool, Pace: c.Pace, Tenants: demodata.Tenants(), Logger: log}
 		wg.Go(func() {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -75,6 +76,19 @@ func TestTheDemoPlaysActivitiesToWhoeverLogsIn(t *testing.T) {
 	}
 	if status, body := g.do(t, http.MethodPost, "/demo/login", ""); status != http.StatusBadRequest {
 		t.Errorf("login as nobody: %d %s", status, body)
+	}
+}
+
+func TestADemoWhoseAddressIsTakenSaysSo(t *testing.T) {
+	noLeaks(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close() //nolint:errcheck // the test's own
+	code, _, says := command(t, "demo", "--http-addr", taken.Addr().String(), "--database-url", storetest.Database(t))
+	if code != exitFailed || !strings.Contains(says, "--http-addr") {
+		t.Errorf("status %d, %s", code, says)
 	}
 }
 

@@ -94,6 +94,19 @@ func TestBetterAuthsSessionsOpenStreamsAndLoseThem(t *testing.T) {
 	}
 }
 
+func TestWhoOwnsTheTablesNeedsOnlyTheGatewaysRightsToWatchSessions(t *testing.T) {
+	url, pool := database(t)
+	for _, table := range strings.Split(betterAuthTables["camelCase"], ";") {
+		exec(t, pool, table)
+	}
+	for _, table := range []string{`"user"`, "session", "member"} {
+		exec(t, pool, `alter table `+table+` owner to `+gatewayLogin)
+	}
+	if code, out, err := command(t, "session", "watch", "--database-url", asGateway(t, url), "--session-preset", "better-auth"); code != 0 || !strings.Contains(out, "member") {
+		t.Errorf("status %d %s %s", code, out, err)
+	}
+}
+
 func cookieStream(t *testing.T, g *testGateway, cookie string) *ssetest.Stream {
 	t.Helper()
 	s := ssetest.Open(t, g.URL+"/api/activity/stream", "", "Cookie", cookie)

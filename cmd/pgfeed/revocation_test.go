@@ -126,6 +126,30 @@ func TestWithoutTriggersRevocationIsFoundByAsking(t *testing.T) {
 	goesOn(t, pool, other)
 }
 
+// Where a server allows prepared transactions the triggers don't report, unless pgfeed.hints is on, as it is in tests.
+func TestAPreparedTransactionRevokesSessions(t *testing.T) {
+	url, pool := database(t)
+	exec(t, pool, `do $$ begin execute format('alter database %I set pgfeed.hints = %L', current_database(), ''); end $$`)
+	pool.Reset()
+	g := startReady(t, url, "--admin-addr", "127.0.0.1:0", "--heartbeat", "1s", "--session-recheck", "1h")
+	token := session(t, pool, "acme", "eve")
+	s, other := g.stream(t, token), g.stream(t, session(t, pool, "acme", "ada"))
+	g.awaitMetric(t, 3, "pgfeed_session_lookups_total") // it has asked whether changes are reported
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	name := "'" + pool.Config().ConnConfig.Database + "'" // which the server's databases share
+	for _, sql := range []string{`begin`, `delete from sessions where "userId" = 'eve'`, `prepare transaction ` + name, `commit prepared ` + name} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	endsForItsSession(t, s)
+	goesOn(t, pool, other)
+}
+
 // What no trigger reports, such as a change by a replication's worker, is found when the sessions' turn comes, a part at a time.
 func TestEverySessionIsLookedUpAgainAfterAWhile(t *testing.T) {
 	url, pool := database(t)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/pgfeed/pgfeed/gateway/sse"
@@ -17,7 +16,7 @@ type serveCmd struct {
 	HTTPAddr          string        `default:":8080" help:"Address of the API and the page."`
 	AdminAddr         string        `default:"127.0.0.1:9090" help:"Address of /metrics and /debug/pprof; empty: none. Keep it private."`
 	ProbeTimeout      time.Duration `default:"3s" help:"Time in which a notification that the gateway sends itself, every 2s, must come back. Else its listener counts as deaf, and is connected anew."`
-	Migrate           bool          `help:"Apply missing migrations first."`
+	Migrate           bool          `help:"Apply missing migrations first, over --notify-database-url where that is given."`
 	Heartbeat         time.Duration `default:"30s" help:"Time between pings on a stream."`
 	KeepAlive         time.Duration `default:"15s" help:"Silence on a stream after which a comment is sent, so that proxies don't cut it."`
 	MaxReplay         int           `default:"10000" help:"Most events that a returning client is sent; one that missed more is told to reload (reset: overflow)."`
@@ -36,13 +35,9 @@ func (c serveCmd) validate() error {
 	var s settings
 	s.add(checkURL("database-url", c.DatabaseURL))
 	s.url("notify-database-url", c.NotifyDatabaseURL)
-	for flag, addr := range map[string]string{"http-addr": c.HTTPAddr, "admin-addr": c.AdminAddr} {
-		if addr == "" && flag == "admin-addr" {
-			continue
-		}
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			s.addf("--%s: %w; write host:port, or :port for all addresses", flag, err)
-		}
+	s.address("http-addr", c.HTTPAddr)
+	if c.AdminAddr != "" {
+		s.address("admin-addr", c.AdminAddr)
 	}
 	atLeast(&s, "heartbeat", c.Heartbeat, time.Second)
 	atLeast(&s, "keep-alive", c.KeepAlive, time.Second)
@@ -63,7 +58,11 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	if c.Migrate {
-		if err := migrateWaiting(ctx, c.DatabaseURL, log); err != nil {
+		flag, url := "database-url", c.DatabaseURL
+		if c.NotifyDatabaseURL != "" { // a pooler in transaction mode loses the lock under which migrations run
+			flag, url = "notify-database-url", c.NotifyDatabaseURL
+		}
+		if err := migrateWaiting(ctx, flag, url, log); err != nil {
 			return err
 		}
 	}
@@ -75,10 +74,10 @@ func (c serveCmd) Run(ctx context.Context, log *slog.Logger) error {
 	}, log)
 }
 
-// migrateWaiting migrates, waiting with backoff for a database that is away.
-func migrateWaiting(ctx context.Context, url string, log *slog.Logger) error {
+// migrateWaiting migrates the database of a flag, waiting with backoff for one that is away.
+func migrateWaiting(ctx context.Context, flag, url string, log *slog.Logger) error {
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		pool, err := databaseFlags{url}.open(ctx)
+		pool, err := reach(ctx, flag, url)
 		if err == nil {
 			pool.Close()
 			break

@@ -65,8 +65,12 @@ func (c sessionRevokeCmd) Run(ctx context.Context, io streams) error {
 	session := c.Session
 	if session == "-" {
 		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-		if session = strings.TrimSpace(line); session == "" {
+		session = strings.TrimSpace(line)
+		switch {
+		case session == "" && err != nil:
 			return usageError{fmt.Errorf("no session on stdin: %w", err)}
+		case session == "":
+			return usageError{errors.New("no session on stdin: its first line is empty")}
 		}
 	}
 	pool, err := c.migratedPool(ctx)
@@ -114,7 +118,7 @@ type sessionWatchCmd struct {
 	sessionSourceFlags
 }
 
-// Run adds the triggers. It works as the owner of the tables.
+// Run adds the triggers. It works as an owner of the tables who may use pgfeed's schema.
 func (c sessionWatchCmd) Run(ctx context.Context, io streams) error {
 	var s settings
 	s.add(c.validate())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,13 @@ func (s *settings) addf(format string, args ...any) { s.add(fmt.Errorf(format, a
 func (s *settings) url(flag, url string) {
 	if url != "" {
 		s.add(checkURL(flag, url))
+	}
+}
+
+// address checks one to listen at.
+func (s *settings) address(flag, addr string) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		s.addf("--%s: %w; write host:port, or :port for all addresses", flag, err)
 	}
 }
 

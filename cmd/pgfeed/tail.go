@@ -28,6 +28,9 @@ var errEnough = errors.New("enough events")
 
 func (c tailCmd) validate() error {
 	var s settings
+	if c.Tenant == "" {
+		s.addf("--tenant is empty")
+	}
 	atLeast(&s, "count", c.Count, 0)
 	if c.Cursor != "" {
 		if _, err := gateway.ParseCursor(c.Cursor); err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ChangesChannel is the Postgres channel on which changes of sessions are reported (pgfeed.session_changed).
+// ChangesChannel is the Postgres channel on which changes of sessions are reported (pgfeed.on_session_change).
 const ChangesChannel = "pgfeed_sessions"
 
 // Change is what a notification says: these sessions, or those of these users, may have changed. It holds hashes, so that

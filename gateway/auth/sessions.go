@@ -130,7 +130,7 @@ func NewSessions(cfg SessionsConfig) *Sessions {
 }
 
 // Name is what a token's session is called in logs, revocations and notifications: a part of its SHA-256, from which the
-// token can't be had. pgfeed.session_name is the same in SQL.
+// token can't be had. pgfeed.on_session_change does the same in SQL.
 func Name(token string) string {
 	hash := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(hash[:8])

@@ -93,12 +93,12 @@ func Examine(ctx context.Context, o Options) ([]Finding, error) {
 	if err != nil {
 		return []Finding{unreachable(err)}, nil
 	}
-	defer p.close(p.db)
+	defer func() { p.close(p.db) }() // which another may have replaced
 	findings := []Finding{{Check: "database", Status: OK, Found: fmt.Sprintf("%s answers as %s", config.Host, config.User)}}
 	findings = append(findings, p.all(ctx, serverChecks)...)
-	schema, err := migrated(ctx, p)
-	findings = append(findings, named("migrations", schema, err)...)
-	if err != nil || schema[0].Status == Fail {
+	schema := p.all(ctx, []check{{"migrations", migrated}})
+	findings = append(findings, schema...)
+	if schema[0].Status == Fail {
 		return findings, nil // the rest would only say the same in other words
 	}
 	return append(findings, p.all(ctx, schemaChecks)...), nil
@@ -114,11 +114,27 @@ func (p *patient) all(ctx context.Context, checks []check) []Finding {
 	var findings []Finding
 	for _, c := range checks {
 		limited, cancel := context.WithTimeout(ctx, p.Timeout)
-		found, err := c.run(limited, p)
+		err := p.reconnect(limited)
+		var found []Finding
+		if err == nil {
+			found, err = c.run(limited, p)
+		}
 		cancel()
 		findings = append(findings, named(c.name, found, err)...)
 	}
 	return findings
+}
+
+// reconnect replaces a connection that is closed, as that of a check is which took too long.
+func (p *patient) reconnect(ctx context.Context) error {
+	if !p.db.IsClosed() {
+		return nil
+	}
+	db, err := pgx.ConnectConfig(ctx, p.db.Config())
+	if err == nil {
+		p.db = db
+	}
+	return err
 }
 
 func named(name string, findings []Finding, err error) []Finding {

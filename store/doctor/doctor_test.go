@@ -191,6 +191,19 @@ func TestAServerWithoutRoomForConnectionsIsNoticed(t *testing.T) {
 	expect(t, examine(t, Options{DatabaseURL: server.URL("postgres")}), "connections", Warn, "of 3 connections", "max_connections")
 }
 
+func TestOtherRolesConnectionsCount(t *testing.T) {
+	server, err := pgserver.Open(t.Context(), pgserver.Options{Settings: map[string]string{"max_connections": "21", "superuser_reserved_connections": "1", "fsync": "off"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop(context.Background()) })
+	exec(t, connect(t, server.URL("postgres")), `create role doctor_poor login password 'doctor_poor'`)
+	for range 16 {
+		connect(t, server.URL("postgres"))
+	}
+	expect(t, examine(t, Options{DatabaseURL: as(t, server.URL("postgres"), "doctor_poor")}), "connections", Warn, "of 20 connections")
+}
+
 func TestAPoolerThatSwallowsNotificationsIsFound(t *testing.T) {
 	direct, _ := database(t)
 	through := storetest.PgBouncer(t, direct, storetest.PoolTransaction)
@@ -317,6 +330,18 @@ func TestMigrationsThatAreMissingOrNewerAreFound(t *testing.T) {
 	expect(t, examine(t, Options{DatabaseURL: url}), "migrations", Fail, "1 of", "missing")
 }
 
+func TestAnAnswerThatDoesntComeEndsItsOwnCheckAlone(t *testing.T) {
+	url, conn := database(t)
+	exec(t, conn, `begin`, `lock table pgfeed_migrations, pgfeed.state in access exclusive mode`)
+	findings := examine(t, Options{DatabaseURL: url, Timeout: 3 * time.Second})
+	for _, check := range []string{"migrations", "epoch"} {
+		expect(t, findings, check, Warn, "could not be checked", "slow to answer")
+	}
+	for _, check := range []string{"grants", "tables", "numbers", "busy", "log"} {
+		expect(t, findings, check, OK)
+	}
+}
+
 func TestARoleWithoutRightsIsToldWhichItLacks(t *testing.T) {
 	url, conn := database(t)
 	exec(t, conn, `create role doctor_poor login password 'doctor_poor'`)
@@ -333,8 +358,8 @@ func TestARoleWithoutRightsIsToldWhichItLacks(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	exec(t, conn, `revoke update ("readAt") on notifications from pgfeed_gateway`)
-	expect(t, examine(t, Options{DatabaseURL: poor}), "grants", Fail, "lacks update on table public.notifications")
+	exec(t, conn, `revoke update ("readAt") on notifications from pgfeed_gateway`, `revoke select on pgfeed_migrations from pgfeed_gateway`)
+	expect(t, examine(t, Options{DatabaseURL: poor}), "grants", Fail, "lacks select on table public.pgfeed_migrations, update on table public.notifications")
 }
 
 // as is a database's URL with another role, whose password is its name.
@@ -424,6 +449,29 @@ func TestABusyLeaseThatIsStuckIsFound(t *testing.T) {
 	expect(t, examine(t, Options{DatabaseURL: url}), "busy", OK, "hints are off")
 	exec(t, conn, `select setval('pgfeed.busy', (extract(epoch from now()) * 1000)::bigint + 86400000)`)
 	expect(t, examine(t, Options{DatabaseURL: url}), "busy", Warn, "which no gateway asks for", "pgfeed.busy")
+}
+
+func TestHintsThatAreOffAreNoticed(t *testing.T) {
+	url, conn := database(t) // its server allows prepared transactions
+	watched := func(context.Context) (bool, error) { return false, nil }
+	for _, hints := range []string{"", "off"} {
+		exec(t, conn, `alter database `+conn.Config().Database+` set pgfeed.hints = '`+hints+`'`)
+		findings := examine(t, Options{DatabaseURL: url, Sessions: watched})
+		expect(t, findings, "busy", Warn, "hints are off", "max_prepared_transactions", "set pgfeed.hints = on")
+		expect(t, findings, "sessions", Warn, "not reported", "set pgfeed.hints = on")
+	}
+	exec(t, conn, `alter database `+conn.Config().Database+` reset pgfeed.hints`)
+	expect(t, examine(t, Options{DatabaseURL: url, Sessions: watched}), "sessions", Warn, "not reported", "pgfeed session watch")
+}
+
+func TestALogThatNobodyTurnsOverIsFound(t *testing.T) {
+	url, conn := database(t)
+	expect(t, examine(t, Options{DatabaseURL: url}), "log", OK)
+	exec(t, conn, `update pgfeed.slots set opened = now() - interval '11 days' where slot = 0`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "log", Warn, "nobody has turned the log over", "--retention is 1584h", "pgfeed maintain")
+	// Who keeps it for long has slots that were the current one for as long.
+	exec(t, conn, `update pgfeed.slots set opened = now() - interval '30 days', closed = now() - interval '11 days' where slot = 7`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "log", OK)
 }
 
 func TestADatabaseWithoutGatewaysIsNoticed(t *testing.T) {

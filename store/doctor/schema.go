@@ -68,7 +68,7 @@ select needs.privilege || ' on ' || needs.kind || ' ' ||
   from needs
   join pg_namespace n on n.nspname = needs.schema
   left join pg_class c on c.relnamespace = n.oid and c.relname = needs.name and needs.kind = 'table'
-   and (needs.schema <> 'public' or obj_description(c.oid, 'pg_class') = 'pgfeed reference table') -- or the application's own
+   and (needs.schema <> 'public' or needs.name = 'pgfeed_migrations' or obj_description(c.oid, 'pg_class') = 'pgfeed reference table') -- or the application's own
   left join pg_proc f on f.pronamespace = n.oid and f.proname = needs.name and needs.kind = 'function'
  where not case needs.kind
            when 'schema' then has_schema_privilege(n.oid, needs.privilege)
@@ -131,13 +131,18 @@ select seqcache = 1 and seqincrement > 0 and not seqcycle from pg_sequence where
 	return ok("events are numbered in order"), nil
 }
 
+// hintsMend is for all that pgfeed.hinting asks about.
+const hintsMend = "If max_prepared_transactions is above 0 and no attached table takes part in two-phase commit: alter database … set pgfeed.hints = on. " +
+	"If pgfeed.hints is off, take that away. Else empty the queue of notifications (see above)."
+
 // longestLease is far more than a gateway ever asks for.
 const longestLease = 5 * time.Minute
 
 func busy(ctx context.Context, p *patient) ([]Finding, error) {
 	var seconds float64
+	var hinting bool
 	err := p.db.QueryRow(ctx, `
-select last_value / 1000.0::float8 - date_part('epoch', clock_timestamp()) from pgfeed.busy`).Scan(&seconds)
+select last_value / 1000.0::float8 - date_part('epoch', clock_timestamp()), pgfeed.hinting() from pgfeed.busy`).Scan(&seconds, &hinting)
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +151,8 @@ select last_value / 1000.0::float8 - date_part('epoch', clock_timestamp()) from 
 	case left > longestLease:
 		return one(Warn, "If the database's clock was set back: select setval('pgfeed.busy', 0)",
 			"hints are off for another %s, which no gateway asks for", left), nil
+	case !hinting:
+		return one(Warn, hintsMend, "hints are off: events come by reading the log, four times a second"), nil
 	case left > 0:
 		return ok("writers are many: hints are off, and gateways read the log instead (for another %s, unless extended)", left), nil
 	}
@@ -165,22 +172,23 @@ select count(*) from pg_stat_activity where datname = current_database() and app
 	return ok("%d listening", n), nil
 }
 
-// turnsEvery is far longer than a slot of the log should stay the current one where gateways keep it for a week.
+// turnsEvery is far longer than a slot of the log should stay the current one where gateways keep it for a week. How long they keep
+// it isn't on record: slots that were the current one for longer show that it is for more.
 const turnsEvery = 10 * 24 * time.Hour
 
 func logSize(ctx context.Context, p *patient) ([]Finding, error) {
 	var size string
-	var seconds, current float64
+	var seconds, current, longest float64
 	err := p.db.QueryRow(ctx, `
 select pg_size_pretty(coalesce(sum(bytes), 0)), coalesce(extract(epoch from clock_timestamp() - min(opened)), 0)::float8,
-       coalesce(extract(epoch from clock_timestamp() - max(opened)), 0)::float8
-  from pgfeed.kept`).Scan(&size, &seconds, &current)
+       coalesce(extract(epoch from clock_timestamp() - max(opened)), 0)::float8, coalesce(extract(epoch from max(closed - opened)), 0)::float8
+  from pgfeed.kept`).Scan(&size, &seconds, &current, &longest)
 	if err != nil {
 		return nil, err
 	}
-	if age(current) > turnsEvery {
-		return one(Warn, "Run a gateway, or pgfeed maintain now and then; see --retention.",
-			"%s, and nobody has turned the log over for %s: nothing is emptied", size, age(current)), nil
+	if age(current) > max(turnsEvery, 2*age(longest)) {
+		return one(Warn, "Unless that is right: run a gateway, or pgfeed maintain now and then.",
+			"%s, and nobody has turned the log over for %s: right only if --retention is %s or more; else nothing is emptied", size, age(current), 6*age(current)), nil
 	}
 	return ok("%s, it goes back %s", size, age(seconds)), nil
 }

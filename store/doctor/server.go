@@ -111,7 +111,7 @@ func clock(ctx context.Context, p *patient) ([]Finding, error) {
 func connections(ctx context.Context, p *patient) ([]Finding, error) {
 	var used, most int
 	err := p.db.QueryRow(ctx, `
-select (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+select (select count(*) from pg_stat_activity where datid is not null and coalesce(backend_type, 'client backend') = 'client backend'), -- null: another role's
        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int`).Scan(&used, &most)
 	if err != nil {
 		return nil, err

@@ -18,7 +18,15 @@ func sessions(ctx context.Context, p *patient) ([]Finding, error) {
 	case err != nil:
 		return nil, err
 	case !watched:
-		return one(Warn, "As the tables' owner: pgfeed session watch, with the same --session- settings.",
+		var hinting bool
+		if err := p.db.QueryRow(ctx, `select pgfeed.hinting()`).Scan(&hinting); err != nil {
+			return nil, err
+		}
+		mend := "As the tables' owner, who needs pgfeed_gateway or pgfeed_migration as well: pgfeed session watch, with the same --session- settings."
+		if !hinting {
+			mend = hintsMend
+		}
+		return one(Warn, mend,
 			"changes of sessions are not reported: gateways ask for each that has streams, every second"), nil
 	}
 	return ok("can be looked up, and changes are reported"), nil

@@ -154,9 +154,12 @@ func (r *run) phase(ctx context.Context, number, rate int) error {
 	if err := r.wait(ctx, len(r.names), r.bare); err != nil {
 		return err
 	}
+	if err := r.arrived(ctx, commits); err != nil {
+		return err
+	}
 	sse, bare := bench.NewLatency(), bench.NewLatency()
 	for name, at := range commits {
-		if came, ok := r.came(ctx, name); ok {
+		if came, ok := r.sse.when(name); ok {
 			sse.Record(came.Sub(at))
 		}
 		if came, ok := r.bare.when(name); ok {
@@ -182,14 +185,21 @@ func (r *run) phase(ctx context.Context, number, rate int) error {
 	return nil
 }
 
-// came waits for an event, which the end of the phase may be ahead of.
-func (r *run) came(ctx context.Context, name string) (at time.Time, ok bool) {
-	for deadline := time.Now().Add(catchUp); time.Now().Before(deadline); {
-		if at, ok = r.sse.when(name); ok || !bench.Pause(ctx, 5*time.Millisecond) {
-			return at, ok
+// arrived waits for a phase's events on the stream, which the end of the phase may be ahead of; what hasn't come after catchUp counts as lost.
+func (r *run) arrived(ctx context.Context, commits map[string]time.Time) error {
+	limited, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	for name := range commits {
+		for _, ok := r.sse.when(name); !ok; _, ok = r.sse.when(name) {
+			if _, err := r.sse.count(); err != nil {
+				return err
+			}
+			if !bench.Pause(limited, 5*time.Millisecond) {
+				return ctx.Err()
+			}
 		}
 	}
-	return at, false
+	return nil
 }
 
 // probes writes rows whose arrival is timed, each with a notification for the bare client in its transaction. It gives when the

@@ -8,7 +8,7 @@ import (
 // Options of a soak. All are required but DatabaseURL and GatewayFlags.
 type Options struct {
 	Program      string // the pgfeed binary
-	DatabaseURL  string // a migrated database; empty: a server of the soak's own, which is crashed now and then
+	DatabaseURL  string // of a migrated database, with a host; empty: a server of the soak's own, which is crashed now and then
 	GatewayFlags []string
 
 	Duration    time.Duration // from when all subscribers are connected

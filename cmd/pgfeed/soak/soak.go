@@ -133,8 +133,8 @@ var unlimited = []string{"--max-streams-per-address=0", "--max-streams-per-tenan
 
 func (s *soak) startGateways(ctx context.Context) error {
 	u, err := url.Parse(s.url)
-	if err != nil || u.Host == "" {
-		return fmt.Errorf("the database must be given as a URL with a host, such as postgres://user@host:5432/name: %w", err)
+	if err != nil {
+		return err
 	}
 	host := u.Host
 	if u.Port() == "" {

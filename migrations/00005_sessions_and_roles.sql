@@ -150,6 +150,7 @@ begin
     execute format('grant create on database %I to pgfeed_migration', current_database());
     grant usage, create on schema public to pgfeed_migration;
     alter schema pgfeed owner to pgfeed_migration;
+    alter type pgfeed.missing owner to pgfeed_migration;
     for t in select c.oid from pg_class c
         where c.relkind in ('r', 'p', 'v', 'S') -- but sequences of identity columns, which go with their tables
           and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'i' and c.relkind = 'S')

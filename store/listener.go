@@ -78,7 +78,7 @@ func NewListener(url string, pool *pgxpool.Pool, timeout time.Duration, log *slo
 	if err != nil {
 		return nil, fmt.Errorf("notify database URL: %w", err)
 	}
-	config.RuntimeParams["application_name"] = "pgfeed listener"
+	introduce(config, "pgfeed listener")
 	return &Listener{
 		config: config, pool: pool, timeout: timeout, log: log, control: "pgfeed_ctl_" + rand.Text(),
 		changed: make(chan struct{}, 1), echo: make(chan uint64, 16),
@@ -233,7 +233,18 @@ func (l *Listener) sync(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	}
 	// In one go, and unprepared: each is used once.
-	if _, err := conn.Exec(ctx, strings.Join(statements, "; ")); err != nil {
+	_, err := conn.Exec(ctx, strings.Join(statements, "; "))
+	if isClass(err, "22") { // data_exception: a tenant that the database can't name, in its encoding, and so has no events of
+		for _, statement := range statements {
+			if _, err = conn.Exec(ctx, statement); isClass(err, "22") {
+				err = nil
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
 		// What is listened to isn't known now: a new connection starts from nothing.
 		_ = conn.PgConn().Conn().Close()
 		return fmt.Errorf("listen to %d and leave %d channels: %w", len(statements)-left, left, err)

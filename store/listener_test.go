@@ -19,6 +19,7 @@ import (
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/faults"
 	"github.com/pgfeed/pgfeed/gateway"
 	"github.com/pgfeed/pgfeed/store"
+	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
 // heard keeps what a listener passes on.
@@ -316,6 +317,18 @@ func TestAListenerThatConnectsAgainListensToNoMoreThanItMay(t *testing.T) {
 	}
 	if len(heard) != l.Most {
 		t.Errorf("%d tenants are listened to, of %d", len(heard), l.Most)
+	}
+}
+
+func TestATenantThatTheDatabaseCantNameKeepsNoOtherFromBeingHintedAt(t *testing.T) {
+	url := storetest.DatabaseIn(t, "LATIN1")
+	pool := migratedAt(t, url)
+	l, h := listen(t, url, pool)
+	l.Want("тест", true)
+	l.Want("café", true)
+	e := h.next(t, func() { exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ('café', 'x')`) })
+	if e == nil || e.Tenant != "café" {
+		t.Errorf("a hint of %+v", e)
 	}
 }
 

@@ -61,7 +61,7 @@ func TestReadingSinceACursorOfRanges(t *testing.T) {
 
 func TestATenantThatTheDatabaseCantNameKeepsNoOtherFromBeingRead(t *testing.T) {
 	for encoding, tenant := range map[string]string{"UTF8": "a\x00b", "LATIN1": "тест"} {
-		pool := migratedAt(t, storetest.DatabaseIn(t, encoding)+"&client_encoding=UTF8")
+		pool := migratedAt(t, storetest.DatabaseIn(t, encoding))
 		log := store.NewLog(pool)
 		since := position(t, log)
 		exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`)

@@ -22,7 +22,7 @@ func NewPool(url string) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
-	cfg.ConnConfig.RuntimeParams["application_name"] = "pgfeed"
+	introduce(cfg.ConnConfig, "pgfeed")
 	if !strings.Contains(url, "connect_timeout") {
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
 	}
@@ -34,6 +34,12 @@ func NewPool(url string) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	return pool, nil
+}
+
+// introduce sets what the server is told of a connection, whatever the database's own encoding is: text in Go is UTF-8.
+func introduce(c *pgx.ConnConfig, as string) {
+	c.RuntimeParams["application_name"] = as
+	c.RuntimeParams["client_encoding"] = "UTF8"
 }
 
 // poolerCheck remembers whether a URL leads to a pooler.

@@ -1,14 +1,16 @@
 import type {
   Clock,
   NotificationEvent,
+  NotificationPage,
   RealtimeClient,
   RestApi,
   Unsubscribe,
 } from '@pgfeed/client';
 import { Listeners } from '@pgfeed/client';
-import type { OlderState } from './activity-store.js';
+import { isSomebodyElse } from './client-state.js';
 import { GaplessLoader, type LoadState, messageOf } from './gapless-loader.js';
 import { LiveStore } from './live-store.js';
+import { OlderPages, type OlderState } from './older-pages.js';
 import { type Notification, type ReadState, toNotification } from './rows.js';
 import type { Settings } from './settings.js';
 import { UnreadCount } from './unread-count.js';
@@ -51,10 +53,9 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   readonly #api: RestApi;
   readonly #settings: Settings;
   readonly #loader: GaplessLoader;
+  readonly #older: OlderPages<NotificationPage>;
   readonly #count: UnreadCount;
   readonly #arrivals = new Listeners<Notification>();
-  #before: string | null = null;
-  #olderCall: AbortController | null = null;
   /** What the stream said since the last load began: the page that is being loaded may be older. */
   #arrived: readonly Notification[] = [];
 
@@ -63,11 +64,18 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     this.#client = client;
     this.#api = api;
     this.#settings = settings;
-    this.#count = new UnreadCount(api, clock, (unread) => this.patch({ unread }));
+    this.#count = new UnreadCount(client, api, clock, (unread) => this.patch({ unread }));
     this.#loader = new GaplessLoader(
       client,
+      clock,
       (signal) => this.#load(signal),
       (state) => this.patch({ state }),
+    );
+    this.#older = new OlderPages(
+      client,
+      (before, signal) => api.listNotifications({ limit: PAGE_SIZE, before, signal }),
+      (page, older) => this.#append(page, older),
+      (older) => this.patch({ older }),
     );
   }
 
@@ -89,7 +97,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   /** Marks as read at once, and undoes it where the server can't be told. */
   readonly markRead = (id: string): void => {
     const item = this.get().items.find((other) => other.id === id);
-    if (item?.read !== 'unread') return;
+    if (item?.read !== 'unread' || isSomebodyElse(this.#client)) return;
     this.patch({ failure: null });
     this.#turn([id], 'unread', 'reading');
     const believe = this.#count.begin();
@@ -109,6 +117,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
 
   /** Marks all as read, also those that aren't in the list. */
   readonly markAllRead = (): void => {
+    if (isSomebodyElse(this.#client)) return;
     const ids = this.get()
       .items.filter((item) => item.read === 'unread')
       .map((item) => item.id);
@@ -130,27 +139,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   readonly dismissFailure = (): void => this.patch({ failure: null });
 
   /** Loads the next older page; does nothing where there is none. */
-  readonly loadOlder = (): void => {
-    if (this.#before === null) return;
-    this.#olderCall?.abort();
-    const abort = new AbortController();
-    this.#olderCall = abort;
-    this.patch({ older: { kind: 'loading' } });
-    const options = { limit: PAGE_SIZE, before: this.#before, signal: abort.signal };
-    this.#api.listNotifications(options).then(
-      (page) => {
-        if (abort.signal.aborted) return;
-        this.#before = page.before;
-        const known = new Set(this.get().items.map((item) => item.id));
-        const more = page.notifications.map(toNotification).filter((item) => !known.has(item.id));
-        this.#show([...this.get().items, ...more], olderOf(page.before));
-      },
-      (error: unknown) => {
-        if (abort.signal.aborted) return;
-        this.patch({ older: { kind: 'failed', message: messageOf(error) } });
-      },
-    );
-  };
+  readonly loadOlder = (): void => this.#older.load();
 
   protected start(): Unsubscribe {
     const stops = [
@@ -161,7 +150,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     ];
     return () => {
       for (const stop of stops) stop();
-      this.#olderCall?.abort();
+      this.#older.abort();
       this.#count.stop();
     };
   }
@@ -181,13 +170,18 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     }
   }
 
+  #append(page: NotificationPage, older: OlderState): void {
+    const known = new Set(this.get().items.map((item) => item.id));
+    const more = page.notifications.map(toNotification).filter((item) => !known.has(item.id));
+    this.#show([...this.get().items, ...more], older);
+  }
+
   async #load(signal: AbortSignal): Promise<string> {
-    this.#olderCall?.abort();
+    this.#older.abort();
     this.#arrived = [];
     const believe = this.#count.begin();
     const page = await this.#api.listNotifications({ limit: PAGE_SIZE, signal });
     if (signal.aborted) return page.cursor;
-    this.#before = page.before;
     const listed = page.notifications.map(toNotification);
     // Those that were marked here stay so until the server has answered.
     const reading = new Set(
@@ -200,7 +194,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
       merged.map((item) =>
         item.read === 'unread' && reading.has(item.id) ? { ...item, read: 'reading' } : item,
       ),
-      olderOf(page.before),
+      this.#older.continueFrom(page.before),
     );
     believe(page.unread);
     if (this.#arrived.length > 0) this.#count.refresh();
@@ -222,10 +216,6 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     const since = index < 0 ? items : items.slice(0, index);
     this.patch({ items, older, unseen: since.some((item) => item.read === 'unread') });
   }
-}
-
-function olderOf(before: string | null): OlderState {
-  return { kind: before === null ? 'none' : 'more' };
 }
 
 /** Replaces a notification where it is, or puts it on top. What was read stays read, whichever news comes late. */

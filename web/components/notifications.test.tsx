@@ -107,6 +107,30 @@ describe('NotificationList', () => {
     expect(world.transport.waiting).toBe(0);
   });
 
+  it('asks for the count again when that failed, but not where it is refused', async () => {
+    const stream = await loaded([], 0);
+    const arrive = (id: string) =>
+      stream.frame('notification:new', envelope('notification:new', notification(id)));
+    arrive('1');
+    await world.answer('/api/notifications?limit=1', {}, 503);
+    await world.advance(1_000);
+    await world.answer('/api/notifications?limit=1', {}, 503, { 'Retry-After': '10' });
+    await world.advance(9_999);
+    expect(world.transport.waiting).toBe(0);
+    await world.advance(1_001);
+    await world.answer('/api/notifications?limit=1', page([], 1));
+    expect(said(1)).toBe(true);
+
+    await world.advance(250);
+    arrive('2');
+    await world.answer('/api/notifications?limit=1', {}, 403);
+    await world.advance(40_000);
+    expect(world.transport.waiting).toBe(0);
+    arrive('3');
+    await world.answer('/api/notifications?limit=1', page([], 3));
+    expect(said(3)).toBe(true);
+  });
+
   it('does not believe an answer that was overtaken', async () => {
     await loaded([notification('2'), notification('1')], 2);
     fireEvent.click(item('Task 2'));
@@ -148,6 +172,37 @@ describe('NotificationList', () => {
     request.fail();
     await world.step();
     expect(isUnread('Task 2')).toBe(true);
+  });
+
+  it('loads again by itself when a reload failed, and older ones meanwhile', async () => {
+    const stream = await loaded([notification('9')], 1, '9');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    world.next('/api/notifications');
+    stream.frame('reset', { reason: 'expired' });
+    await world.answer('/api/notifications', { title: 'x', detail: 'Away.' }, 503);
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.answer('/api/notifications', page([notification('8')], 2));
+    expect(item('Task 8')).toBeTruthy();
+    await world.advance(1_000);
+    await world.answer('/api/notifications', page([notification('10')], 3));
+    expect(item('Task 10')).toBeTruthy();
+    expect(screen.queryByText('Away.')).toBeNull();
+  });
+
+  it('marks and counts nothing once somebody else has signed in', async () => {
+    const stream = await loaded([notification('2'), notification('1')], 2, '1');
+    stream.frame('notification:new', envelope('notification:new', notification('3')));
+    await world.step();
+    const count = world.next('/api/notifications?limit=1');
+    await world.changeUser(stream);
+    count.json(page([], 9));
+    fireEvent.click(item('Task 2'));
+    fireEvent.click(screen.getByRole('button', { name: 'Mark all read' }));
+    await world.advance(60_000);
+    expect(world.transport.waiting).toBe(0);
+    expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([true, true]);
+    expect(said(2)).toBe(true);
   });
 
   it('loads older ones', async () => {

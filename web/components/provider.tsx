@@ -65,7 +65,7 @@ export function PgfeedProvider({
     const isPresenter = () => client.isPresenter;
     const notifications = new NotificationStore(client, api, clock, kept);
     return {
-      activities: new ActivityStore(client, api, kept),
+      activities: new ActivityStore(client, api, clock, kept),
       notifications,
       toasts: new ToastQueue(notifications, clock, isPresenter),
       sound: new SoundStore(notifications, clock, kept, isPresenter, playSound ?? createChime()),

@@ -94,10 +94,15 @@ export class TestWorld {
   }
 
   /** Answers the next request. */
-  async answer(path: string, body: unknown, status = 200): Promise<PendingRequest> {
+  async answer(
+    path: string,
+    body: unknown,
+    status = 200,
+    headers: Record<string, string> = {},
+  ): Promise<PendingRequest> {
     await this.step();
     const request = this.next(path);
-    request.json(body, status);
+    request.json(body, status, headers);
     await this.step();
     return request;
   }
@@ -109,6 +114,15 @@ export class TestWorld {
     stream.hello(cursor);
     await this.step();
     return stream;
+  }
+
+  /** Has somebody else sign in, which the client learns when it connects again. */
+  async changeUser(stream: ScriptedStream): Promise<void> {
+    stream.break();
+    await this.advance(1_000);
+    const hello = { tenant: 'acme', user: 'bob', heartbeat: 30, cursor: 'b' };
+    this.next('/api/activity/stream').stream().frame('hello', hello, 'b');
+    await this.step();
   }
 
   readonly #play = (type: NotificationType): Promise<boolean> => {

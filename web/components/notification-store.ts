@@ -16,6 +16,7 @@ import type { Settings } from './settings.js';
 import { UnreadCount } from './unread-count.js';
 
 const PAGE_SIZE = 30;
+// A page that stays open for days shouldn't grow without end; older ones can be loaded again.
 const MOST_ITEMS = 300;
 const SEEN = 'notification-seen';
 
@@ -24,6 +25,13 @@ export interface ReadFailure {
   /** The notification's title; `null` where all were to be marked. */
   readonly title: string | null;
   readonly message: string;
+}
+
+/** What the stream said of a notification. */
+interface Heard {
+  readonly item: Notification;
+  /** That it was created, and not only that it was read. */
+  readonly isNew: boolean;
 }
 
 /** The user's notifications, newest first. */
@@ -56,8 +64,8 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   readonly #older: OlderPages<NotificationPage>;
   readonly #count: UnreadCount;
   readonly #arrivals = new Listeners<Notification>();
-  /** What the stream said since the last load began: the page that is being loaded may be older. */
-  #arrived: readonly Notification[] = [];
+  /** What the stream said since the last load began, by id: a page that is being loaded may be older. */
+  readonly #heard = new Map<string, Heard>();
 
   constructor(client: RealtimeClient, api: RestApi, clock: Clock, settings: Settings) {
     super(initial);
@@ -156,48 +164,78 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   }
 
   #receive(event: NotificationEvent): void {
-    const notification = toNotification(event.data);
-    this.#arrived = upsert(this.#arrived, notification).slice(0, MOST_ITEMS);
+    const item = toNotification(event.data);
+    const isNew = event.event === 'notification:new';
+    this.#hear(item, isNew);
     const { items } = this.get();
-    const known = items.some((item) => item.id === notification.id);
+    const known = items.some((other) => other.id === item.id);
+    if (known)
+      this.#show(items.map((other) => (other.id === item.id ? latest(other, item) : other)));
     // A `read` about one further down than the list reaches only changes the count.
-    if (known || event.event === 'notification:new') {
-      this.#show(upsert(items, notification).slice(0, MOST_ITEMS));
-    }
+    else if (isNew) this.#showOnTop(item);
     this.#count.refresh();
-    if (!known && event.event === 'notification:new' && notification.read === 'unread') {
-      this.#arrivals.call(notification);
+    if (!known && isNew && item.read === 'unread') this.#arrivals.call(item);
+  }
+
+  #hear(item: Notification, isNew: boolean): void {
+    const before = this.#heard.get(item.id);
+    this.#heard.set(item.id, {
+      item: before === undefined ? item : latest(before.item, item),
+      isNew: isNew || before?.isNew === true,
+    });
+    const [oldest] = this.#heard.keys();
+    if (this.#heard.size > MOST_ITEMS && oldest !== undefined) this.#heard.delete(oldest);
+  }
+
+  #showOnTop(item: Notification): void {
+    const items = [item, ...this.get().items];
+    if (items.length <= MOST_ITEMS + PAGE_SIZE) {
+      this.#show(items);
+      return;
     }
+    const kept = items.slice(0, MOST_ITEMS);
+    this.#show(kept, this.#older.continueFrom(kept.at(-1)?.id ?? null));
+  }
+
+  /** The page's notifications, with what the stream has said of them meanwhile. */
+  #itemsOf(page: NotificationPage): readonly Notification[] {
+    return page.notifications.map((row) => {
+      const item = toNotification(row);
+      const heard = this.#heard.get(item.id);
+      return heard === undefined ? item : latest(item, heard.item);
+    });
   }
 
   #append(page: NotificationPage, older: OlderState): void {
     const known = new Set(this.get().items.map((item) => item.id));
-    const more = page.notifications.map(toNotification).filter((item) => !known.has(item.id));
+    const more = this.#itemsOf(page).filter((item) => !known.has(item.id));
     this.#show([...this.get().items, ...more], older);
   }
 
   async #load(signal: AbortSignal): Promise<string> {
     this.#older.abort();
-    this.#arrived = [];
+    this.#heard.clear();
     const believe = this.#count.begin();
     const page = await this.#api.listNotifications({ limit: PAGE_SIZE, signal });
     if (signal.aborted) return page.cursor;
-    const listed = page.notifications.map(toNotification);
+    const listed = this.#itemsOf(page);
+    const ids = new Set(listed.map((item) => item.id));
+    const onTop = [...this.#heard.values()].filter(({ item, isNew }) => isNew && !ids.has(item.id));
     // Those that were marked here stay so until the server has answered.
     const reading = new Set(
       this.get()
         .items.filter((item) => item.read === 'reading')
         .map((item) => item.id),
     );
-    const merged = this.#arrived.toReversed().reduce(upsert, listed);
+    const items = [...onTop.map(({ item }) => item).toReversed(), ...listed];
     this.#show(
-      merged.map((item) =>
+      items.map((item) =>
         item.read === 'unread' && reading.has(item.id) ? { ...item, read: 'reading' } : item,
       ),
       this.#older.continueFrom(page.before),
     );
     believe(page.unread);
-    if (this.#arrived.length > 0) this.#count.refresh();
+    if (this.#heard.size > 0) this.#count.refresh();
     return page.cursor;
   }
 
@@ -218,15 +256,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   }
 }
 
-/** Replaces a notification where it is, or puts it on top. What was read stays read, whichever news comes late. */
-function upsert(
-  list: readonly Notification[],
-  notification: Notification,
-): readonly Notification[] {
-  if (!list.some((item) => item.id === notification.id)) return [notification, ...list];
-  return list.map((item) =>
-    item.id === notification.id
-      ? { ...notification, read: notification.read === 'unread' ? item.read : notification.read }
-      : item,
-  );
+/** Takes the later news of a notification. What was read stays read, whichever of them comes late. */
+function latest(before: Notification, after: Notification): Notification {
+  return { ...after, read: after.read === 'unread' ? before.read : after.read };
 }

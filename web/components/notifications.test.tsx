@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { act, cleanup, fireEvent, screen, within } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ScriptedStream } from '@pgfeed/client/testing';
 import { NotificationBell } from './notification-bell.js';
 import { NotificationList } from './notification-list.js';
 import { envelope, notification, TestWorld } from './test-world.js';
@@ -203,6 +204,83 @@ describe('NotificationList', () => {
     expect(world.transport.waiting).toBe(0);
     expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([true, true]);
     expect(said(2)).toBe(true);
+  });
+
+  describe('with more than it shows', () => {
+    const rows = (newest: number, count: number) =>
+      Array.from({ length: count }, (_, n) => notification(`${newest - n}`));
+    // By selectors: to look for roles among hundreds of rows takes seconds.
+    const listed = () => document.querySelectorAll('.pgfeed-notifications-list > li').length;
+    const older = () => document.querySelector('.pgfeed-older:not([hidden]) button');
+    const loadOlder = () => fireEvent.click(older() as Element);
+    const arrive = (stream: ScriptedStream, id: number) =>
+      stream.frame('notification:new', envelope('notification:new', notification(`${id}`)));
+
+    it('cuts only for a new one, a page at once, and can load again what it cut', async () => {
+      const stream = await loaded(rows(1_000, 30), 0, '971');
+      loadOlder();
+      await world.answer('/api/notifications?limit=30', page(rows(970, 300), 0));
+      expect(listed()).toBe(330);
+      expect(older()).toBeNull();
+
+      stream.frame('notification:read', envelope('notification:read', notification('671', read)));
+      await world.answer('/api/notifications?limit=1', page([], 0));
+      expect(listed()).toBe(330);
+
+      arrive(stream, 1_001);
+      await world.step();
+      expect(listed()).toBe(300);
+      loadOlder();
+      await world.step();
+      const request = world.next('/api/notifications?limit=30');
+      expect(request.url).toContain('before=702');
+      request.json(page(rows(701, 30), 0));
+      await world.step();
+      expect(screen.getByText('Task 701')).toBeTruthy();
+      expect(listed()).toBe(330);
+    });
+
+    it('leaves no hole below a cut by a page that was on its way', async () => {
+      const stream = await loaded(rows(1_000, 330), 0, '671');
+      loadOlder();
+      await world.step();
+      const request = world.next('/api/notifications?limit=30');
+      arrive(stream, 1_001);
+      await world.step();
+      request.json(page(rows(670, 30), 0));
+      await world.step();
+      expect(listed()).toBe(300);
+      expect(older()?.getAttribute('aria-disabled')).toBe('false');
+    });
+  });
+
+  it('does not list on top what was read further down while it loaded', async () => {
+    const stream = await loaded([notification('9')], 2);
+    stream.frame('reset', { reason: 'expired' });
+    await world.step();
+    const reload = world.next('/api/notifications?limit=30');
+    stream.frame('notification:new', envelope('notification:new', notification('10')));
+    stream.frame('notification:read', envelope('notification:read', notification('1', read)));
+    stream.frame('notification:read', envelope('notification:read', notification('9', read)));
+    await world.step();
+    reload.json(page([notification('9'), notification('8')], 2));
+    await world.step();
+    expect(
+      screen.getAllByRole('listitem').map((row) => /Task \d+/.exec(row.textContent)?.[0]),
+    ).toEqual(['Task 10', 'Task 9', 'Task 8']);
+    expect([isUnread('Task 10'), isUnread('Task 9')]).toEqual([true, false]);
+  });
+
+  it('shows as read an older one that was read while its page was on its way', async () => {
+    const stream = await loaded([notification('9')], 2, '9');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    const older = world.next('/api/notifications?limit=30');
+    stream.frame('notification:read', envelope('notification:read', notification('8', read)));
+    await world.step();
+    older.json(page([notification('8'), notification('7')], 2));
+    await world.step();
+    expect([isUnread('Task 8'), isUnread('Task 7')]).toEqual([false, true]);
   });
 
   it('loads older ones', async () => {

@@ -58,6 +58,11 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
     );
   }
 
+  /** Whether a load is under way, after which the client is started. */
+  get isLoading(): boolean {
+    return this.#loader.isLoading;
+  }
+
   /** Loads again, for a reader who asks for it. */
   readonly reload = (): void => this.#loader.reload();
 

@@ -66,6 +66,8 @@ function useRecovered({ state }: ConnectionStatus): boolean {
   useEffect(() => {
     if (state === 'polling' || state === 'offline') wasDown.current = true;
     setRecovered(state === 'live' && wasDown.current);
+    // Said once: a wait that nobody was told of needs no end.
+    if (state === 'live') wasDown.current = false;
   }, [state]);
   return recovered;
 }

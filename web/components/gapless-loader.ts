@@ -24,6 +24,8 @@ export class GaplessLoader {
   readonly #load: LoadPage;
   readonly #onState: (state: LoadState) => void;
   #current: AbortController | null = null;
+  /** Of the load that is under way. */
+  #loading: AbortSignal | null = null;
 
   constructor(
     client: RealtimeClient,
@@ -50,6 +52,11 @@ export class GaplessLoader {
     };
   }
 
+  /** Whether a load is under way, after which the client is started. */
+  get isLoading(): boolean {
+    return this.#loading !== null && !this.#loading.aborted;
+  }
+
   /** Loads again, for a reader who asks for it. */
   reload(): void {
     this.#onState({ kind: 'loading' });
@@ -57,9 +64,14 @@ export class GaplessLoader {
   }
 
   async #show(signal: AbortSignal): Promise<string> {
-    const cursor = await this.#load(signal);
-    if (!signal.aborted) this.#onState({ kind: 'ready' });
-    return cursor;
+    this.#loading = signal;
+    try {
+      const cursor = await this.#load(signal);
+      if (!signal.aborted) this.#onState({ kind: 'ready' });
+      return cursor;
+    } finally {
+      if (this.#loading === signal) this.#loading = null;
+    }
   }
 
   #begin(): void {

@@ -87,6 +87,11 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     );
   }
 
+  /** Whether a load is under way, after which the client is started. */
+  get isLoading(): boolean {
+    return this.#loader.isLoading;
+  }
+
   /** Calls `listener` with each notification that comes over the stream, but not with those of the history. */
   onArrival(listener: (notification: Notification) => void): Unsubscribe {
     return this.#arrivals.add(listener);

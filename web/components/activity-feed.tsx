@@ -9,6 +9,7 @@ import { usePgfeed } from './provider.js';
 import { useActivityFeed } from './use-activity-feed.js';
 import { useSettledStatus } from './use-connection-status.js';
 import { useInView } from './use-in-view.js';
+import { useMarkSeen } from './use-mark-seen.js';
 
 /**
  * The tenant's activities, newest on top: history, then live without a gap. What comes while the reader has scrolled
@@ -107,17 +108,4 @@ export function ActivityFeed({
       )}
     </div>
   );
-}
-
-/** Marks as seen what is on top, as long as that can be seen: not in a tab in the background. */
-function useMarkSeen(visible: boolean, newest: string | undefined, markSeen: () => void): void {
-  useEffect(() => {
-    if (!visible || newest === undefined) return undefined;
-    const mark = () => {
-      if (document.visibilityState === 'visible') markSeen();
-    };
-    mark();
-    document.addEventListener('visibilitychange', mark);
-    return () => document.removeEventListener('visibilitychange', mark);
-  }, [visible, newest, markSeen]);
 }

@@ -1,7 +1,6 @@
 // @vitest-environment jsdom
 import { act, cleanup, fireEvent, screen, within } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ScriptedStream } from '@pgfeed/client/testing';
 import { NotificationBell } from './notification-bell.js';
 import { NotificationList } from './notification-list.js';
 import { envelope, notification, TestWorld } from './test-world.js';
@@ -206,54 +205,6 @@ describe('NotificationList', () => {
     expect(said(2)).toBe(true);
   });
 
-  describe('with more than it shows', () => {
-    const rows = (newest: number, count: number) =>
-      Array.from({ length: count }, (_, n) => notification(`${newest - n}`));
-    // By selectors: to look for roles among hundreds of rows takes seconds.
-    const listed = () => document.querySelectorAll('.pgfeed-notifications-list > li').length;
-    const older = () => document.querySelector('.pgfeed-older:not([hidden]) button');
-    const loadOlder = () => fireEvent.click(older() as Element);
-    const arrive = (stream: ScriptedStream, id: number) =>
-      stream.frame('notification:new', envelope('notification:new', notification(`${id}`)));
-
-    it('cuts only for a new one, a page at once, and can load again what it cut', async () => {
-      const stream = await loaded(rows(1_000, 30), 0, '971');
-      loadOlder();
-      await world.answer('/api/notifications?limit=30', page(rows(970, 300), 0));
-      expect(listed()).toBe(330);
-      expect(older()).toBeNull();
-
-      stream.frame('notification:read', envelope('notification:read', notification('671', read)));
-      await world.answer('/api/notifications?limit=1', page([], 0));
-      expect(listed()).toBe(330);
-
-      arrive(stream, 1_001);
-      await world.step();
-      expect(listed()).toBe(300);
-      loadOlder();
-      await world.step();
-      const request = world.next('/api/notifications?limit=30');
-      expect(request.url).toContain('before=702');
-      request.json(page(rows(701, 30), 0));
-      await world.step();
-      expect(screen.getByText('Task 701')).toBeTruthy();
-      expect(listed()).toBe(330);
-    });
-
-    it('leaves no hole below a cut by a page that was on its way', async () => {
-      const stream = await loaded(rows(1_000, 330), 0, '671');
-      loadOlder();
-      await world.step();
-      const request = world.next('/api/notifications?limit=30');
-      arrive(stream, 1_001);
-      await world.step();
-      request.json(page(rows(670, 30), 0));
-      await world.step();
-      expect(listed()).toBe(300);
-      expect(older()?.getAttribute('aria-disabled')).toBe('false');
-    });
-  });
-
   it('does not list on top what was read further down while it loaded', async () => {
     const stream = await loaded([notification('9')], 2);
     stream.frame('reset', { reason: 'expired' });
@@ -372,6 +323,20 @@ describe('NotificationBell', () => {
     await world.answer('/api/notifications?limit=1', page([], 2));
     expect(bell().dataset.unseen).toBe('true');
     expect(bell().textContent).toBe('2');
+  });
+
+  it('keeps the dot for what comes while its open panel is in a tab in the background', async () => {
+    world.render(<NotificationBell />);
+    await world.answer('/api/notifications', page([], 0));
+    const stream = await world.open();
+    fireEvent.click(bell());
+    const visibility = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
+    stream.frame('notification:new', envelope('notification:new', notification('1')));
+    await world.step();
+    expect(bell().dataset.unseen).toBe('true');
+    visibility.mockReturnValue('visible');
+    act(() => void document.dispatchEvent(new Event('visibilitychange')));
+    expect(bell().dataset.unseen).toBe('false');
   });
 
   it('forgets the dot when another tab has shown the panel', async () => {

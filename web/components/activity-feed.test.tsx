@@ -101,7 +101,11 @@ describe('ActivityFeed', () => {
     expect(screen.getByRole('alert').textContent).toContain('The database is away.');
     world.next('/api/activity/stream').fail();
     await world.step();
-    fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    const retry = screen.getByRole('button', { name: 'Try again' });
+    act(() => retry.focus());
+    fireEvent.click(retry);
+    expect(retry.isConnected).toBe(false);
+    expect(document.activeElement).toBe(feed());
     await world.answer('/api/activity', page(['1']));
     expect(screen.queryByRole('alert')).toBeNull();
     expect(shown()).toEqual(['did 1']);
@@ -243,6 +247,7 @@ describe('a feed after somebody else has signed in', () => {
     await world.step();
     unchanged();
 
+    expect(screen.queryByRole('button', { name: 'Show older' })).toBeNull();
     screen.getAllByRole('article')[1]?.focus();
     fireEvent.keyDown(document.activeElement as Element, { key: 'PageDown' });
     await world.step();

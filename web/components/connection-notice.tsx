@@ -33,7 +33,8 @@ export function ConnectionNotice({ className = '' }: { className?: string }) {
   );
 }
 
-function noticeOf(status: ConnectionStatus, { connection }: Messages): string | null {
+/** What to tell a reader of the connection; `null` while there is nothing to say. */
+export function noticeOf(status: ConnectionStatus, { connection }: Messages): string | null {
   switch (status.state) {
     case 'polling':
       // Without a notice somebody has chosen polling: there is nothing to report.

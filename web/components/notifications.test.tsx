@@ -65,8 +65,11 @@ describe('NotificationList', () => {
     expect(said(7)).toBe(true);
     const alert = screen.getByRole('alert');
     expect(alert.textContent).toBe('“Task 2” could not be marked as read. No database.');
+    act(() => screen.getByRole('button', { name: 'Dismiss' }).focus());
     fireEvent.click(screen.getByRole('button', { name: 'Dismiss' }));
     expect(alert.textContent).toBe('');
+    expect(document.activeElement?.contains(item('Task 2'))).toBe(true);
+    expect(document.activeElement).not.toBe(document.body);
   });
 
   it('believes the stream over a call whose answer was lost', async () => {
@@ -190,6 +193,29 @@ describe('NotificationList', () => {
     expect(screen.queryByText('Away.')).toBeNull();
   });
 
+  it('says in place of the failure that the session has ended, and offers nothing', async () => {
+    world.render(<NotificationList />);
+    await world.answer('/api/notifications', page([notification('2')], 2, '2'));
+    const stream = await world.open();
+    stream.frame('reset', { reason: 'expired' });
+    await world.answer('/api/notifications', { title: 'x', detail: 'No session.' }, 401);
+    expect(screen.getByText('No session.')).toBeTruthy();
+    stream.break();
+    await world.advance(1_000);
+    await world.answer('/api/activity/stream', {}, 401);
+
+    const text = screen.getByText('Your session has ended. Sign in again to go on.');
+    expect(text.closest('[role=alert], [role=status]')).toBeNull();
+    expect(screen.queryByText('No session.')).toBeNull();
+    expect(screen.queryByRole('button', { name: 'Try again' })).toBeNull();
+    expect(screen.queryByRole('button', { name: 'Show older' })).toBeNull();
+    const all = screen.getByRole('button', { name: 'Mark all read' });
+    expect(all.getAttribute('aria-disabled')).toBe('true');
+    fireEvent.click(all);
+    await world.step();
+    expect(world.transport.waiting).toBe(0);
+  });
+
   it('marks and counts nothing once somebody else has signed in', async () => {
     const stream = await loaded([notification('2'), notification('1')], 2, '1');
     stream.frame('notification:new', envelope('notification:new', notification('3')));
@@ -260,7 +286,11 @@ describe('NotificationList', () => {
     expect(screen.getByText('Away.')).toBeTruthy();
     world.next('/api/activity/stream').fail();
     await world.step();
-    fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    const retry = screen.getByRole('button', { name: 'Try again' });
+    act(() => retry.focus());
+    fireEvent.click(retry);
+    expect(retry.isConnected).toBe(false);
+    expect(document.activeElement?.className).toBe('pgfeed-panel-body');
     await world.answer('/api/notifications', page([], 0));
     await world.advance(1_000);
     await world.open();
@@ -280,8 +310,12 @@ describe('groups', () => {
     fireEvent.click(group);
     expect(group.getAttribute('aria-expanded')).toBe('true');
     expect(screen.getAllByRole('button', { name: /^Unread: Task/ })).toHaveLength(3);
-    fireEvent.click(screen.getByRole('button', { name: 'Mark these read' }));
+    const markAll = screen.getByRole('button', { name: 'Mark these read' });
+    act(() => markAll.focus());
+    fireEvent.click(markAll);
     await world.step();
+    expect(document.activeElement).toBe(markAll);
+    expect(markAll.getAttribute('aria-disabled')).toBe('true');
     expect(world.transport.requests.slice(-3).map(({ url }) => url)).toEqual(
       ['3', '2', '1'].map((id) => `/api/notifications/${id}/read`),
     );

@@ -27,6 +27,13 @@ export interface ReadFailure {
   readonly message: string;
 }
 
+/** A notification that came over the stream. */
+export interface Arrival {
+  readonly notification: Notification;
+  /** Milliseconds since it was recorded, both by the server's clock. */
+  readonly age: number;
+}
+
 /** What the stream said of a notification. */
 interface Heard {
   readonly item: Notification;
@@ -59,11 +66,12 @@ const initial: NotificationSnapshot = {
 export class NotificationStore extends LiveStore<NotificationSnapshot> {
   readonly #client: RealtimeClient;
   readonly #api: RestApi;
+  readonly #clock: Clock;
   readonly #settings: Settings;
   readonly #loader: GaplessLoader;
   readonly #older: OlderPages<NotificationPage>;
   readonly #count: UnreadCount;
-  readonly #arrivals = new Listeners<Notification>();
+  readonly #arrivals = new Listeners<Arrival>();
   /** What the stream said since the last load began, by id: a page that is being loaded may be older. */
   readonly #heard = new Map<string, Heard>();
 
@@ -71,6 +79,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     super(initial);
     this.#client = client;
     this.#api = api;
+    this.#clock = clock;
     this.#settings = settings;
     this.#count = new UnreadCount(client, api, clock, (unread) => this.patch({ unread }));
     this.#loader = new GaplessLoader(
@@ -93,7 +102,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   }
 
   /** Calls `listener` with each notification that comes over the stream, but not with those of the history. */
-  onArrival(listener: (notification: Notification) => void): Unsubscribe {
+  onArrival(listener: (arrival: Arrival) => void): Unsubscribe {
     return this.#arrivals.add(listener);
   }
 
@@ -179,7 +188,10 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     // A `read` about one further down than the list reaches only changes the count.
     else if (isNew) this.#showOnTop(item);
     this.#count.refresh();
-    if (!known && isNew && item.read === 'unread') this.#arrivals.call(item);
+    if (!known && isNew && item.read === 'unread') {
+      const now = this.#clock.now() - this.#client.clockAhead;
+      this.#arrivals.call({ notification: item, age: now - Date.parse(event.timestamp) });
+    }
   }
 
   #hear(item: Notification, isNew: boolean): void {

@@ -37,10 +37,14 @@ export function notification(
 let events = 0;
 
 /** The envelope of a notification; the event has an id of its own. */
-export function envelope(event: 'notification:new' | 'notification:read', row: object) {
+export function envelope(
+  event: 'notification:new' | 'notification:read',
+  row: object,
+  timestamp = '2026-01-01T00:00:00Z',
+) {
   events++;
   const id = `e${events}`;
-  return { type: 'notification', event, id, data: row, timestamp: '2026-01-01T00:00:00Z' };
+  return { type: 'notification', event, id, data: row, timestamp };
 }
 
 /** A client over a network and a clock that the test controls, and what the components keep and play. */

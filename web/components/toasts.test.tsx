@@ -28,10 +28,16 @@ beforeEach(async () => {
 
 afterEach(cleanup);
 
-async function arrive(id: string, type: NotificationType = 'urgent', more = {}) {
-  const createdAt = new Date(world.clock.now()).toISOString();
-  const row = notification(id, { type, createdAt, ...more });
-  stream.frame('notification:new', envelope('notification:new', row));
+/** Lets one arrive that was recorded `at`, by the server's clock. */
+async function arrive(
+  id: string,
+  type: NotificationType = 'urgent',
+  at = world.clock.now(),
+  more = {},
+) {
+  const timestamp = new Date(at).toISOString();
+  const row = notification(id, { type, createdAt: timestamp, ...more });
+  stream.frame('notification:new', envelope('notification:new', row, timestamp));
   await world.step();
 }
 
@@ -193,9 +199,28 @@ it('leaves the toast to the tab that presents', async () => {
   expect(toasts()).toEqual([]);
 });
 
-it('makes no toast of what is old when it arrives', async () => {
-  await arrive('1', 'urgent', { createdAt: '2025-12-31T00:00:00Z' });
-  expect(toasts()).toEqual([]);
+describe('what is old when it arrives', () => {
+  const TEN_MINUTES = 600_000;
+
+  it('makes no toast', async () => {
+    await arrive('1', 'urgent', world.clock.now() - TEN_MINUTES);
+    expect(toasts()).toEqual([]);
+  });
+
+  it('is told from what is new by the server, also on a computer whose clock is fast', async () => {
+    const server = world.clock.now() - TEN_MINUTES;
+    stream.frame('ping', { timestamp: new Date(server).toISOString() });
+    await world.step();
+    await arrive('1', 'urgent', server - TEN_MINUTES);
+    expect(toasts()).toEqual([]);
+    await arrive('2', 'urgent', server);
+    expect(toasts()).toEqual([expect.stringContaining('Task 2')]);
+  });
+
+  it('is not what a long transaction wrote just now', async () => {
+    await arrive('1', 'urgent', world.clock.now(), { createdAt: '2025-12-31T23:00:00Z' });
+    expect(toasts()).toHaveLength(1);
+  });
 });
 
 it('releases its timers when it goes', async () => {

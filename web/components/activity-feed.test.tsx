@@ -273,6 +273,9 @@ describe('a feed after somebody else has signed in', () => {
     rerender(world.wrap(<ActivityFeed />));
     await world.advance(60_000);
     unchanged();
+    act(() => world.client.disconnect());
+    await world.step();
+    expect(world.transport.waiting).toBe(0);
 
     // Only when the page goes on as them.
     act(() => void world.client.connect());

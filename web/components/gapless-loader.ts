@@ -90,7 +90,7 @@ export class GaplessLoader {
     const client = this.#client;
     if (isSomebodyElse(client)) {
       this.#onState({ kind: 'failed', message: '' });
-      await until(client, signal, () => !isSomebodyElse(client));
+      await until(client, signal, () => isRunning(client));
     }
     for (let failures = 1; !signal.aborted; failures++) {
       try {

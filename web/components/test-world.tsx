@@ -58,7 +58,7 @@ export class TestWorld {
     clock: this.clock,
     random: () => 0,
   });
-  readonly api = new RestApi({ fetch: this.transport.fetch });
+  readonly api = new RestApi({ fetch: this.transport.fetch, clock: this.clock });
   soundAllowed = true;
 
   /** The components under test with all that they need around them. */

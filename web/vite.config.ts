@@ -25,6 +25,7 @@ export default defineConfig({
       '/demo/tenants': gateway,
       '/demo/login': gateway,
       '/demo/activity': gateway,
+      '/demo/notification': gateway,
     },
   },
   build: {

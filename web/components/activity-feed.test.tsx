@@ -101,7 +101,11 @@ describe('ActivityFeed', () => {
     expect(screen.getByRole('alert').textContent).toContain('The database is away.');
     world.next('/api/activity/stream').fail();
     await world.step();
-    fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    const retry = screen.getByRole('button', { name: 'Try again' });
+    act(() => retry.focus());
+    fireEvent.click(retry);
+    expect(retry.isConnected).toBe(false);
+    expect(document.activeElement).toBe(feed());
     await world.answer('/api/activity', page(['1']));
     expect(screen.queryByRole('alert')).toBeNull();
     expect(shown()).toEqual(['did 1']);
@@ -169,6 +173,121 @@ describe('ActivityFeed', () => {
   });
 });
 
+describe('a history that cannot be loaded', () => {
+  const away = { title: 'x', detail: 'Away.' };
+
+  it('is asked for again while the connection is there, less and less often', async () => {
+    const stream = await loaded(['1']);
+    stream.frame('reset', { reason: 'expired' });
+    for (const pause of [1_000, 2_000, 4_000]) {
+      await world.answer('/api/activity', away, 503);
+      expect(screen.getByRole('alert').textContent).toContain('Away.');
+      await world.advance(pause / 2 - 1);
+      expect(world.transport.waiting).toBe(0);
+      await world.advance(pause / 2 + 1);
+    }
+    await world.answer('/api/activity', page(['2', '1']));
+    expect(screen.queryByRole('alert')).toBeNull();
+    expect(shown()).toEqual(['did 2', 'did 1']);
+    await world.advance(60_000);
+    expect(world.transport.requests.filter(({ url }) => url.includes('limit'))).toHaveLength(5);
+  });
+
+  it('is left alone for as long as the server asks', async () => {
+    const stream = await loaded(['1']);
+    stream.frame('reset', { reason: 'expired' });
+    await world.answer('/api/activity', away, 429, { 'Retry-After': '20' });
+    await world.advance(19_999);
+    expect(world.transport.waiting).toBe(0);
+    await world.advance(2_001);
+    await world.answer('/api/activity', page(['2', '1']));
+    expect(shown()).toEqual(['did 2', 'did 1']);
+  });
+
+  it.each([400, 401, 403, 404])(
+    'is not asked for again where it is refused with %d, until it connects anew',
+    async (status) => {
+      const stream = await loaded(['1']);
+      stream.frame('reset', { reason: 'expired' });
+      await world.answer('/api/activity', away, status);
+      await world.advance(40_000);
+      expect(world.transport.waiting).toBe(0);
+      stream.break();
+      await world.advance(1_000);
+      await world.open();
+      await world.answer('/api/activity', page(['2', '1']));
+      expect(shown()).toEqual(['did 2', 'did 1']);
+    },
+  );
+
+  it('is not waited for once nobody looks', async () => {
+    const stream = await loaded(['1']);
+    stream.frame('reset', { reason: 'expired' });
+    await world.answer('/api/activity', away, 503);
+    cleanup();
+    await world.step();
+    expect(world.clock.pending).toBe(0);
+  });
+});
+
+describe('a feed after somebody else has signed in', () => {
+  const unchanged = () => {
+    expect(world.client.status).toEqual({ state: 'unauthorized', reason: 'identity' });
+    expect(world.transport.waiting).toBe(0);
+    expect(shown()).toEqual(['did 2', 'did 1']);
+  };
+
+  it('loads nothing older of theirs', async () => {
+    const stream = await loaded(['2', '1'], '1');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    const older = world.next('/api/activity');
+    await world.changeUser(stream);
+    older.json(page(['0']));
+    await world.step();
+    unchanged();
+
+    expect(screen.queryByRole('button', { name: 'Show older' })).toBeNull();
+    screen.getAllByRole('article')[1]?.focus();
+    fireEvent.keyDown(document.activeElement as Element, { key: 'PageDown' });
+    await world.step();
+    unchanged();
+  });
+
+  it('shows nothing of a reload that was under way', async () => {
+    const stream = await loaded(['2', '1']);
+    stream.frame('reset', { reason: 'expired' });
+    await world.step();
+    const reload = world.next('/api/activity');
+    await world.changeUser(stream);
+    reload.json(page(['9']));
+    await world.step();
+    unchanged();
+  });
+
+  it('neither loads nor connects by itself when it is shown again', async () => {
+    const { rerender } = world.render(<ActivityFeed />);
+    await world.answer('/api/activity', page(['2', '1']));
+    await world.changeUser(await world.open());
+    rerender(world.wrap(null));
+    rerender(world.wrap(<ActivityFeed />));
+    await world.advance(60_000);
+    unchanged();
+    act(() => world.client.disconnect());
+    await world.step();
+    expect(world.transport.waiting).toBe(0);
+
+    // Only when the page goes on as them.
+    act(() => void world.client.connect());
+    await world.open('c8');
+    // The one that was asked for before it had its place is given up.
+    world.next('/api/activity?');
+    await world.answer('/api/activity?', page(['8']));
+    expect(shown()).toEqual(['did 8']);
+    expect(world.transport.waiting).toBe(0);
+  });
+});
+
 describe('what comes while the reader is further down', () => {
   it('waits behind a button that says how much, and takes them there', async () => {
     const stream = await loaded(['2', '1']);
@@ -227,6 +346,36 @@ describe('older activities', () => {
     expect(shown()).toEqual(['did 3', 'did 2', 'did 1']);
     expect(screen.queryByRole('button', { name: 'Show older' })).toBeNull();
     expect(screen.getByText('That is everything.')).toBeTruthy();
+  });
+
+  it('can be asked for again when a reload has come between and failed', async () => {
+    const stream = await loaded(['2'], '2');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    world.next('/api/activity');
+    stream.frame('reset', { reason: 'expired' });
+    await world.answer('/api/activity', { title: 'x', detail: 'Away.' }, 503);
+    const button = screen.getByRole('button', { name: 'Show older' });
+    expect(button.getAttribute('aria-disabled')).toBe('false');
+    fireEvent.click(button);
+    await world.answer('/api/activity', page(['1']));
+    expect(shown()).toEqual(['did 2', 'did 1']);
+  });
+
+  it('do not go below a list that was loaded meanwhile', async () => {
+    const stream = await loaded(['2'], '2');
+    stream.frame('reset', { reason: 'expired' });
+    await world.step();
+    const reload = world.next('/api/activity');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    const older = world.next('/api/activity');
+    reload.json(page(['9', '8'], '8'));
+    await world.step();
+    older.json(page(['1']));
+    await world.step();
+    expect(shown()).toEqual(['did 9', 'did 8']);
+    expect(screen.getByRole('button', { name: 'Show older' })).toBeTruthy();
   });
 
   it('load by hand too, and again after a failure', async () => {

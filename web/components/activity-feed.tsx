@@ -9,6 +9,7 @@ import { usePgfeed } from './provider.js';
 import { useActivityFeed } from './use-activity-feed.js';
 import { useSettledStatus } from './use-connection-status.js';
 import { useInView } from './use-in-view.js';
+import { useMarkSeen } from './use-mark-seen.js';
 
 /**
  * The tenant's activities, newest on top: history, then live without a gap. What comes while the reader has scrolled
@@ -50,7 +51,16 @@ export function ActivityFeed({
       feedRef.current?.querySelector<HTMLElement>('article')?.focus({ preventScroll: true });
     });
   };
-  const onFocus = (event: FocusEvent) => setReading(event.target.matches(':focus-visible'));
+  const retry = () => {
+    feed.reload();
+    // The button goes when it is used.
+    feedRef.current?.focus({ preventScroll: true });
+  };
+  const loadOlder = () => {
+    if (!signedOut) feed.loadOlder();
+  };
+  const onFocus = ({ target, currentTarget }: FocusEvent) =>
+    setReading(target !== currentTarget && target.matches(':focus-visible'));
   const onBlur = (event: FocusEvent<HTMLElement>) => {
     if (!event.currentTarget.contains(event.relatedTarget)) setReading(false);
   };
@@ -71,7 +81,7 @@ export function ActivityFeed({
         )}
       </div>
       {state.kind === 'failed' && !signedOut && (
-        <Failed title={texts.failed} message={state.message} onRetry={feed.reload} />
+        <Failed title={texts.failed} message={state.message} onRetry={retry} />
       )}
       <span className="pgfeed-hidden" role="status">
         {state.kind === 'loading' && texts.loading}
@@ -84,11 +94,13 @@ export function ActivityFeed({
       {/* oxlint-disable-next-line jsx-a11y/no-static-element-interactions */}
       <div
         // A feed has articles, or is about to.
-        role={items.length > 0 || state.kind === 'loading' ? 'feed' : 'presentation'}
+        role={items.length > 0 || state.kind === 'loading' ? 'feed' : undefined}
         ref={feedRef}
+        className="pgfeed-feed-list"
+        tabIndex={-1}
         aria-label={items.length > 0 || state.kind === 'loading' ? texts.label : undefined}
         aria-busy={state.kind === 'loading' || older.kind === 'loading'}
-        onKeyDown={(event) => handleFeedKeys(event, feed.loadOlder)}
+        onKeyDown={(event) => handleFeedKeys(event, loadOlder)}
         onFocus={onFocus}
         onBlur={onBlur}
       >
@@ -101,23 +113,10 @@ export function ActivityFeed({
           />
         ))}
       </div>
-      <Older state={older} count={items.length} onLoad={feed.loadOlder} texts={texts} />
+      {!signedOut && <Older state={older} count={items.length} onLoad={loadOlder} texts={texts} />}
       {state.kind === 'ready' && older.kind === 'none' && items.length > 0 && (
         <p className="pgfeed-end">{texts.end}</p>
       )}
     </div>
   );
-}
-
-/** Marks as seen what is on top, as long as that can be seen: not in a tab in the background. */
-function useMarkSeen(visible: boolean, newest: string | undefined, markSeen: () => void): void {
-  useEffect(() => {
-    if (!visible || newest === undefined) return undefined;
-    const mark = () => {
-      if (document.visibilityState === 'visible') markSeen();
-    };
-    mark();
-    document.addEventListener('visibilitychange', mark);
-    return () => document.removeEventListener('visibilitychange', mark);
-  }, [visible, newest, markSeen]);
 }

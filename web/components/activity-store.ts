@@ -1,6 +1,7 @@
-import type { RealtimeClient, RestApi, Unsubscribe } from '@pgfeed/client';
-import { GaplessLoader, type LoadState, messageOf } from './gapless-loader.js';
+import type { ActivityPage, Clock, RealtimeClient, RestApi, Unsubscribe } from '@pgfeed/client';
+import { GaplessLoader, type LoadState } from './gapless-loader.js';
 import { LiveStore } from './live-store.js';
+import { OlderPages, type OlderState } from './older-pages.js';
 import { type Activity, toActivity } from './rows.js';
 import type { Settings } from './settings.js';
 
@@ -8,13 +9,6 @@ const PAGE_SIZE = 50;
 // A page that stays open for days shouldn't grow without end; older ones can be loaded again.
 const MOST_ITEMS = 1_000;
 const SEEN = 'activity-seen';
-
-/** The state of the older entries, below a list. */
-export type OlderState =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'more' }
-  | { readonly kind: 'loading' }
-  | { readonly kind: 'failed'; readonly message: string };
 
 /** The tenant's activities, newest first, and how many of them this reader hasn't seen yet. */
 export interface ActivitySnapshot {
@@ -41,45 +35,39 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
   readonly #api: RestApi;
   readonly #settings: Settings;
   readonly #loader: GaplessLoader;
-  #before: string | null = null;
-  #olderCall: AbortController | null = null;
+  readonly #older: OlderPages<ActivityPage>;
   /** What arrived since the last load began: the page that is being loaded may not have it yet. */
   #arrived: readonly Activity[] = [];
 
-  constructor(client: RealtimeClient, api: RestApi, settings: Settings) {
+  constructor(client: RealtimeClient, api: RestApi, clock: Clock, settings: Settings) {
     super(initial);
     this.#client = client;
     this.#api = api;
     this.#settings = settings;
     this.#loader = new GaplessLoader(
       client,
+      clock,
       (signal) => this.#load(signal),
       (state) => this.patch({ state }),
     );
+    this.#older = new OlderPages(
+      client,
+      (before, signal) => api.listActivity({ limit: PAGE_SIZE, before, signal }),
+      (page, older) => this.#show(merge(this.get().items, page.events.map(toActivity)), older),
+      (older) => this.patch({ older }),
+    );
+  }
+
+  /** Whether a load is under way, after which the client is started. */
+  get isLoading(): boolean {
+    return this.#loader.isLoading;
   }
 
   /** Loads again, for a reader who asks for it. */
   readonly reload = (): void => this.#loader.reload();
 
   /** Loads the next older page; does nothing where there is none. */
-  readonly loadOlder = (): void => {
-    if (this.#before === null) return;
-    this.#olderCall?.abort();
-    const abort = new AbortController();
-    this.#olderCall = abort;
-    this.patch({ older: { kind: 'loading' } });
-    this.#api.listActivity({ limit: PAGE_SIZE, before: this.#before, signal: abort.signal }).then(
-      (page) => {
-        if (abort.signal.aborted) return;
-        this.#before = page.before;
-        this.#show(merge(this.get().items, page.events.map(toActivity)), olderOf(page.before));
-      },
-      (error: unknown) => {
-        if (abort.signal.aborted) return;
-        this.patch({ older: { kind: 'failed', message: messageOf(error) } });
-      },
-    );
-  };
+  readonly loadOlder = (): void => this.#older.load();
 
   /** Says that the reader has seen what is on top now. */
   readonly markSeen = (): void => {
@@ -97,7 +85,7 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
     ];
     return () => {
       for (const stop of stops) stop();
-      this.#olderCall?.abort();
+      this.#older.abort();
     };
   }
 
@@ -108,21 +96,19 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
       this.#show(list);
       return;
     }
-    this.#olderCall?.abort();
-    this.#before = list[MOST_ITEMS - 1]?.id ?? null;
-    this.#show(list.slice(0, MOST_ITEMS), { kind: 'more' });
+    const kept = list.slice(0, MOST_ITEMS);
+    this.#show(kept, this.#older.continueFrom(kept.at(-1)?.id ?? null));
   }
 
   async #load(signal: AbortSignal): Promise<string> {
-    this.#olderCall?.abort();
+    this.#older.abort();
     this.#arrived = [];
     const page = await this.#api.listActivity({ limit: PAGE_SIZE, signal });
     if (signal.aborted) return page.cursor;
-    this.#before = page.before;
     const items = merge(this.#arrived, page.events.map(toActivity));
     // Who comes for the first time is not told that all of history is new.
     if (this.#settings.get(SEEN) === null) this.#settings.set(SEEN, items[0]?.id ?? '');
-    this.#show(items, olderOf(page.before));
+    this.#show(items, this.#older.continueFrom(page.before));
     return page.cursor;
   }
 
@@ -136,10 +122,6 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
       unseenIsMore: index < 0 && older.kind !== 'none',
     });
   }
-}
-
-function olderOf(before: string | null): OlderState {
-  return { kind: before === null ? 'none' : 'more' };
 }
 
 /** Puts one list before the other; what is in both stays where it is in the first. */

@@ -33,7 +33,8 @@ export function ConnectionNotice({ className = '' }: { className?: string }) {
   );
 }
 
-function noticeOf(status: ConnectionStatus, { connection }: Messages): string | null {
+/** What to tell a reader of the connection; `null` while there is nothing to say. */
+export function noticeOf(status: ConnectionStatus, { connection }: Messages): string | null {
   switch (status.state) {
     case 'polling':
       // Without a notice somebody has chosen polling: there is nothing to report.
@@ -66,6 +67,8 @@ function useRecovered({ state }: ConnectionStatus): boolean {
   useEffect(() => {
     if (state === 'polling' || state === 'offline') wasDown.current = true;
     setRecovered(state === 'live' && wasDown.current);
+    // Said once: a wait that nobody was told of needs no end.
+    if (state === 'live') wasDown.current = false;
   }, [state]);
   return recovered;
 }

@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { act, cleanup, fireEvent, screen } from '@testing-library/react';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ActivityFeed } from './activity-feed.js';
 import { ConnectionNotice } from './connection-notice.js';
 import { ConnectionStatus } from './connection-status.js';
 import { TestWorld } from './test-world.js';
@@ -51,6 +52,26 @@ describe('ConnectionStatus', () => {
 
   it('says that nothing is connected only when nothing starts it', async () => {
     world.render(<ConnectionStatus />);
+    await world.advance(2_000);
+    expect(indicator().textContent).toBe('Not connected');
+  });
+
+  it('is connecting for as long as the first load takes, and closed once it is given up', async () => {
+    const { rerender } = world.render([
+      <ConnectionStatus key="status" />,
+      <ActivityFeed key="feed" />,
+    ]);
+    const text = () => document.querySelector('.pgfeed-status')?.textContent;
+    await world.advance(9_000);
+    expect(text()).toBe('Connecting…');
+    rerender(world.wrap(<ConnectionStatus key="status" />));
+    await world.advance(2_000);
+    expect(text()).toBe('Not connected');
+  });
+
+  it('is closed once the page has disconnected', async () => {
+    await live();
+    act(() => world.client.disconnect());
     await world.advance(2_000);
     expect(indicator().textContent).toBe('Not connected');
   });
@@ -130,6 +151,28 @@ describe('ConnectionNotice', () => {
     await world.advance(8_000);
     await world.open();
     expect(region.textContent).toBe('Live again');
+  });
+
+  it('says that it is live again only after it said that it was not', async () => {
+    const stream = await live();
+    stream.break();
+    await world.step();
+    (await toPolling()).json({ events: [], cursor: 'c', more: false });
+    await world.step();
+    await world.advance(8_000);
+    const next = await world.open();
+    expect(notice().textContent).toBe('Live again');
+    await world.advance(10_000);
+
+    next.break();
+    await world.step();
+    await world.advance(1_000);
+    world.next('/api/activity/stream').fail();
+    await world.advance(2_000);
+    expect(indicator().textContent).toBe('Connecting…');
+    await world.open();
+    expect(indicator().textContent).toBe('Live');
+    expect(notice().textContent).toBe('');
   });
 
   it('says when it is offline, with a countdown that is not announced', async () => {

@@ -1,4 +1,6 @@
-import { ApiError, type RealtimeClient, type Unsubscribe } from '@pgfeed/client';
+import { ApiError, type Clock, type RealtimeClient, type Unsubscribe } from '@pgfeed/client';
+import { isConnected, isRunning, isSomebodyElse, until } from './client-state.js';
+import { isRefusal, untilRetry } from './retry.js';
 
 /** How far the loading of a list has come. */
 export type LoadState =
@@ -11,19 +13,28 @@ export type LoadPage = (signal: AbortSignal) => Promise<string>;
 
 /**
  * Loads history and starts the client where it ends, so that nothing is missed between the two; loads again after a
- * reset. Whoever uses it subscribes to the client before.
+ * reset, and after a failure until it succeeds. Whoever uses it subscribes to the client before.
  *
  * A client that is already running began somewhere else. A page that was asked for after that point overlaps with
  * what the client delivers; one that was asked for before may leave a gap, and is loaded once more.
  */
 export class GaplessLoader {
   readonly #client: RealtimeClient;
+  readonly #clock: Clock;
   readonly #load: LoadPage;
   readonly #onState: (state: LoadState) => void;
   #current: AbortController | null = null;
+  /** Of the load that is under way. */
+  #loading: AbortSignal | null = null;
 
-  constructor(client: RealtimeClient, load: LoadPage, onState: (state: LoadState) => void) {
+  constructor(
+    client: RealtimeClient,
+    clock: Clock,
+    load: LoadPage,
+    onState: (state: LoadState) => void,
+  ) {
     this.#client = client;
+    this.#clock = clock;
     this.#load = load;
     this.#onState = onState;
   }
@@ -31,11 +42,19 @@ export class GaplessLoader {
   /** Begins, and returns what ends it. */
   start(): Unsubscribe {
     this.#begin();
-    const stopResets = this.#client.onReset(() => this.#begin());
+    const stops = [
+      this.#client.onReset(() => this.#begin()),
+      this.#client.onStatus(() => this.#distrust()),
+    ];
     return () => {
-      stopResets();
+      for (const stop of stops) stop();
       this.#current?.abort();
     };
+  }
+
+  /** Whether a load is under way, after which the client is started. */
+  get isLoading(): boolean {
+    return this.#loading !== null && !this.#loading.aborted;
   }
 
   /** Loads again, for a reader who asks for it. */
@@ -45,9 +64,14 @@ export class GaplessLoader {
   }
 
   async #show(signal: AbortSignal): Promise<string> {
-    const cursor = await this.#load(signal);
-    if (!signal.aborted) this.#onState({ kind: 'ready' });
-    return cursor;
+    this.#loading = signal;
+    try {
+      const cursor = await this.#load(signal);
+      if (!signal.aborted) this.#onState({ kind: 'ready' });
+      return cursor;
+    } finally {
+      if (this.#loading === signal) this.#loading = null;
+    }
   }
 
   #begin(): void {
@@ -57,20 +81,30 @@ export class GaplessLoader {
     void this.#run(abort.signal);
   }
 
+  /** Waits anew where somebody else has signed in: what is on its way may be theirs. */
+  #distrust(): void {
+    if (this.#current !== null && isSomebodyElse(this.#client)) this.#begin();
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     const client = this.#client;
-    while (!signal.aborted) {
+    if (isSomebodyElse(client)) {
+      this.#onState({ kind: 'failed', message: '' });
+      await until(client, signal, () => isRunning(client));
+    }
+    for (let failures = 1; !signal.aborted; failures++) {
       try {
         await loadWithoutGap(client, () => this.#show(signal), signal);
+        if (!signal.aborted) this.#current = null;
         return;
       } catch (error) {
         if (signal.aborted) return;
         this.#onState({ kind: 'failed', message: messageOf(error) });
+        client.connect();
+        // What was refused may be given to another session, once that has connected.
+        if (isRefusal(error)) await until(client, signal, () => !isConnected(client));
+        await untilRetry(client, this.#clock, error, failures, signal);
       }
-      // The client keeps trying, so the moment when it connects is the one to load again.
-      client.connect();
-      if (isConnected(client)) return;
-      await until(client, signal, () => isConnected(client));
     }
   }
 }
@@ -91,27 +125,4 @@ async function loadWithoutGap(
   // What was loaded is shown; what happened until the client has its place is loaded after that.
   await until(client, signal, () => client.cursor !== null || !isRunning(client));
   if (!signal.aborted) await load();
-}
-
-function isRunning(client: RealtimeClient): boolean {
-  return client.status.state !== 'closed' && client.status.state !== 'unauthorized';
-}
-
-function isConnected(client: RealtimeClient): boolean {
-  return client.status.state === 'live' || client.status.state === 'polling';
-}
-
-/** Waits for a change of status after which the condition holds, or for the abort. */
-function until(client: RealtimeClient, signal: AbortSignal, holds: () => boolean): Promise<void> {
-  if (signal.aborted || holds()) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      stop();
-      resolve();
-    };
-    const stop = client.onStatus(() => {
-      if (holds()) done();
-    });
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

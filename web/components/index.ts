@@ -1,6 +1,5 @@
 export { ActivityBadge } from './activity-badge.js';
 export { ActivityFeed } from './activity-feed.js';
-export type { OlderState } from './activity-store.js';
 export type { PlaySound } from './chime.js';
 export { ConnectionNotice } from './connection-notice.js';
 export { ConnectionStatus } from './connection-status.js';
@@ -12,6 +11,7 @@ export { english } from './messages-en.js';
 export { NotificationBell } from './notification-bell.js';
 export { NotificationList, type NotificationListProps } from './notification-list.js';
 export type { ReadFailure } from './notification-store.js';
+export type { OlderState } from './older-pages.js';
 export { type Pgfeed, PgfeedProvider, type PgfeedProviderProps, usePgfeed } from './provider.js';
 export { RelativeTime } from './relative-time.js';
 export type { Activity, Notification, NotificationType, ReadState } from './rows.js';

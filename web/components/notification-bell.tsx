@@ -1,10 +1,11 @@
 import * as Popover from '@radix-ui/react-popover';
-import { useEffect, useRef, useState } from 'react';
+import { useRef, useState } from 'react';
 import { countText } from './count.js';
 import { Icon } from './icons.js';
 import { NotificationList, type NotificationListProps } from './notification-list.js';
 import { usePgfeed } from './provider.js';
 import { UrgentToasts } from './urgent-toasts.js';
+import { useMarkSeen } from './use-mark-seen.js';
 import { useNotifications, useNotificationSound } from './use-notifications.js';
 
 /**
@@ -26,10 +27,7 @@ export function NotificationBell({
   useNotificationSound();
   const [open, setOpen] = useState(false);
   const panelRef = useRef<HTMLDivElement>(null);
-  const newest = items[0]?.id;
-  useEffect(() => {
-    if (open && newest !== undefined) markSeen();
-  }, [open, newest, markSeen]);
+  useMarkSeen(open, items[0]?.id, markSeen);
   return (
     <div className={`pgfeed-bell ${className}`.trim()}>
       <Popover.Root open={open} onOpenChange={setOpen}>

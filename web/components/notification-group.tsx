@@ -57,15 +57,15 @@ export function NotificationGroup({
                 </li>
               ))}
             </ul>
-            {unread.length > 1 && (
-              <button
-                type="button"
-                className="pgfeed-button pgfeed-group-read"
-                onClick={() => unread.forEach((item) => onMarkRead(item.id))}
-              >
-                {texts.markGroupRead}
-              </button>
-            )}
+            <button
+              type="button"
+              className="pgfeed-button pgfeed-group-read"
+              // It stays when it has done its work, or the focus would be lost.
+              aria-disabled={unread.length === 0}
+              onClick={() => unread.forEach((item) => onMarkRead(item.id))}
+            >
+              {texts.markGroupRead}
+            </button>
           </>
         )}
       </div>

@@ -1,3 +1,5 @@
+import { useRef } from 'react';
+import { noticeOf } from './connection-notice.js';
 import { Icon } from './icons.js';
 import { NotificationGroup } from './notification-group.js';
 import { NotificationItem } from './notification-item.js';
@@ -6,6 +8,7 @@ import { Empty, Failed, Skeleton } from './placeholders.js';
 import { usePgfeed } from './provider.js';
 import type { Notification } from './rows.js';
 import { SoundSwitch } from './sound-switch.js';
+import { useSettledStatus } from './use-connection-status.js';
 import { useNotifications } from './use-notifications.js';
 
 /** Properties of {@link NotificationList}. */
@@ -23,6 +26,12 @@ export function NotificationList({ className = '', onSelect, groupWindow }: Noti
   const texts = messages.notifications;
   const list = useNotifications(groupWindow);
   const { rows, items, state, failure, unread, markRead } = list;
+  const status = useSettledStatus();
+  const signedOut = status.state === 'unauthorized' ? noticeOf(status, messages) : null;
+  const canMarkAll = unread > 0 && signedOut === null;
+  const bodyRef = useRef<HTMLDivElement>(null);
+  // For a button that goes when it is used.
+  const focusList = () => bodyRef.current?.focus({ preventScroll: true });
   const select = (item: Notification) => {
     markRead(item.id);
     onSelect?.(item);
@@ -40,16 +49,16 @@ export function NotificationList({ className = '', onSelect, groupWindow }: Noti
         <button
           type="button"
           className="pgfeed-button pgfeed-mark-all"
-          aria-disabled={unread === 0}
+          aria-disabled={!canMarkAll}
           onClick={() => {
-            if (unread > 0) list.markAllRead();
+            if (canMarkAll) list.markAllRead();
           }}
         >
           <Icon name="check-all" />
           {texts.markAllRead}
         </button>
       </div>
-      <div className="pgfeed-panel-body">
+      <div className="pgfeed-panel-body" ref={bodyRef} tabIndex={-1}>
         <div className="pgfeed-problem" role="alert">
           {failure !== null && (
             <>
@@ -61,15 +70,26 @@ export function NotificationList({ className = '', onSelect, groupWindow }: Noti
                 type="button"
                 className="pgfeed-icon-button"
                 aria-label={messages.dismiss}
-                onClick={list.dismissFailure}
+                onClick={() => {
+                  list.dismissFailure();
+                  focusList();
+                }}
               >
                 <Icon name="close" />
               </button>
             </>
           )}
         </div>
-        {state.kind === 'failed' && (
-          <Failed title={texts.failed} message={state.message} onRetry={list.reload} />
+        {signedOut !== null && <Failed title={signedOut} />}
+        {signedOut === null && state.kind === 'failed' && (
+          <Failed
+            title={texts.failed}
+            message={state.message}
+            onRetry={() => {
+              list.reload();
+              focusList();
+            }}
+          />
         )}
         <span className="pgfeed-hidden" role="status">
           {state.kind === 'loading' && texts.loading}
@@ -96,7 +116,9 @@ export function NotificationList({ className = '', onSelect, groupWindow }: Noti
             ))}
           </ul>
         )}
-        <Older state={list.older} count={items.length} onLoad={list.loadOlder} texts={texts} />
+        {signedOut === null && (
+          <Older state={list.older} count={items.length} onLoad={list.loadOlder} texts={texts} />
+        )}
       </div>
       <div className="pgfeed-panel-foot">
         <SoundSwitch />

@@ -1,19 +1,22 @@
 import type {
   Clock,
   NotificationEvent,
+  NotificationPage,
   RealtimeClient,
   RestApi,
   Unsubscribe,
 } from '@pgfeed/client';
 import { Listeners } from '@pgfeed/client';
-import type { OlderState } from './activity-store.js';
+import { isSomebodyElse } from './client-state.js';
 import { GaplessLoader, type LoadState, messageOf } from './gapless-loader.js';
 import { LiveStore } from './live-store.js';
+import { OlderPages, type OlderState } from './older-pages.js';
 import { type Notification, type ReadState, toNotification } from './rows.js';
 import type { Settings } from './settings.js';
 import { UnreadCount } from './unread-count.js';
 
 const PAGE_SIZE = 30;
+// A page that stays open for days shouldn't grow without end; older ones can be loaded again.
 const MOST_ITEMS = 300;
 const SEEN = 'notification-seen';
 
@@ -22,6 +25,20 @@ export interface ReadFailure {
   /** The notification's title; `null` where all were to be marked. */
   readonly title: string | null;
   readonly message: string;
+}
+
+/** A notification that came over the stream. */
+export interface Arrival {
+  readonly notification: Notification;
+  /** Milliseconds since it was recorded, both by the server's clock. */
+  readonly age: number;
+}
+
+/** What the stream said of a notification. */
+interface Heard {
+  readonly item: Notification;
+  /** That it was created, and not only that it was read. */
+  readonly isNew: boolean;
 }
 
 /** The user's notifications, newest first. */
@@ -49,30 +66,43 @@ const initial: NotificationSnapshot = {
 export class NotificationStore extends LiveStore<NotificationSnapshot> {
   readonly #client: RealtimeClient;
   readonly #api: RestApi;
+  readonly #clock: Clock;
   readonly #settings: Settings;
   readonly #loader: GaplessLoader;
+  readonly #older: OlderPages<NotificationPage>;
   readonly #count: UnreadCount;
-  readonly #arrivals = new Listeners<Notification>();
-  #before: string | null = null;
-  #olderCall: AbortController | null = null;
-  /** What the stream said since the last load began: the page that is being loaded may be older. */
-  #arrived: readonly Notification[] = [];
+  readonly #arrivals = new Listeners<Arrival>();
+  /** What the stream said since the last load began, by id: a page that is being loaded may be older. */
+  readonly #heard = new Map<string, Heard>();
 
   constructor(client: RealtimeClient, api: RestApi, clock: Clock, settings: Settings) {
     super(initial);
     this.#client = client;
     this.#api = api;
+    this.#clock = clock;
     this.#settings = settings;
-    this.#count = new UnreadCount(api, clock, (unread) => this.patch({ unread }));
+    this.#count = new UnreadCount(client, api, clock, (unread) => this.patch({ unread }));
     this.#loader = new GaplessLoader(
       client,
+      clock,
       (signal) => this.#load(signal),
       (state) => this.patch({ state }),
     );
+    this.#older = new OlderPages(
+      client,
+      (before, signal) => api.listNotifications({ limit: PAGE_SIZE, before, signal }),
+      (page, older) => this.#append(page, older),
+      (older) => this.patch({ older }),
+    );
+  }
+
+  /** Whether a load is under way, after which the client is started. */
+  get isLoading(): boolean {
+    return this.#loader.isLoading;
   }
 
   /** Calls `listener` with each notification that comes over the stream, but not with those of the history. */
-  onArrival(listener: (notification: Notification) => void): Unsubscribe {
+  onArrival(listener: (arrival: Arrival) => void): Unsubscribe {
     return this.#arrivals.add(listener);
   }
 
@@ -89,7 +119,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   /** Marks as read at once, and undoes it where the server can't be told. */
   readonly markRead = (id: string): void => {
     const item = this.get().items.find((other) => other.id === id);
-    if (item?.read !== 'unread') return;
+    if (item?.read !== 'unread' || isSomebodyElse(this.#client)) return;
     this.patch({ failure: null });
     this.#turn([id], 'unread', 'reading');
     const believe = this.#count.begin();
@@ -109,6 +139,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
 
   /** Marks all as read, also those that aren't in the list. */
   readonly markAllRead = (): void => {
+    if (isSomebodyElse(this.#client)) return;
     const ids = this.get()
       .items.filter((item) => item.read === 'unread')
       .map((item) => item.id);
@@ -130,27 +161,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   readonly dismissFailure = (): void => this.patch({ failure: null });
 
   /** Loads the next older page; does nothing where there is none. */
-  readonly loadOlder = (): void => {
-    if (this.#before === null) return;
-    this.#olderCall?.abort();
-    const abort = new AbortController();
-    this.#olderCall = abort;
-    this.patch({ older: { kind: 'loading' } });
-    const options = { limit: PAGE_SIZE, before: this.#before, signal: abort.signal };
-    this.#api.listNotifications(options).then(
-      (page) => {
-        if (abort.signal.aborted) return;
-        this.#before = page.before;
-        const known = new Set(this.get().items.map((item) => item.id));
-        const more = page.notifications.map(toNotification).filter((item) => !known.has(item.id));
-        this.#show([...this.get().items, ...more], olderOf(page.before));
-      },
-      (error: unknown) => {
-        if (abort.signal.aborted) return;
-        this.patch({ older: { kind: 'failed', message: messageOf(error) } });
-      },
-    );
-  };
+  readonly loadOlder = (): void => this.#older.load();
 
   protected start(): Unsubscribe {
     const stops = [
@@ -161,49 +172,87 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     ];
     return () => {
       for (const stop of stops) stop();
-      this.#olderCall?.abort();
+      this.#older.abort();
       this.#count.stop();
     };
   }
 
   #receive(event: NotificationEvent): void {
-    const notification = toNotification(event.data);
-    this.#arrived = upsert(this.#arrived, notification).slice(0, MOST_ITEMS);
+    const item = toNotification(event.data);
+    const isNew = event.event === 'notification:new';
+    this.#hear(item, isNew);
     const { items } = this.get();
-    const known = items.some((item) => item.id === notification.id);
+    const known = items.some((other) => other.id === item.id);
+    if (known)
+      this.#show(items.map((other) => (other.id === item.id ? latest(other, item) : other)));
     // A `read` about one further down than the list reaches only changes the count.
-    if (known || event.event === 'notification:new') {
-      this.#show(upsert(items, notification).slice(0, MOST_ITEMS));
-    }
+    else if (isNew) this.#showOnTop(item);
     this.#count.refresh();
-    if (!known && event.event === 'notification:new' && notification.read === 'unread') {
-      this.#arrivals.call(notification);
+    if (!known && isNew && item.read === 'unread') {
+      const now = this.#clock.now() - this.#client.clockAhead;
+      this.#arrivals.call({ notification: item, age: now - Date.parse(event.timestamp) });
     }
   }
 
+  #hear(item: Notification, isNew: boolean): void {
+    const before = this.#heard.get(item.id);
+    this.#heard.set(item.id, {
+      item: before === undefined ? item : latest(before.item, item),
+      isNew: isNew || before?.isNew === true,
+    });
+    const [oldest] = this.#heard.keys();
+    if (this.#heard.size > MOST_ITEMS && oldest !== undefined) this.#heard.delete(oldest);
+  }
+
+  #showOnTop(item: Notification): void {
+    const items = [item, ...this.get().items];
+    if (items.length <= MOST_ITEMS + PAGE_SIZE) {
+      this.#show(items);
+      return;
+    }
+    const kept = items.slice(0, MOST_ITEMS);
+    this.#show(kept, this.#older.continueFrom(kept.at(-1)?.id ?? null));
+  }
+
+  /** The page's notifications, with what the stream has said of them meanwhile. */
+  #itemsOf(page: NotificationPage): readonly Notification[] {
+    return page.notifications.map((row) => {
+      const item = toNotification(row);
+      const heard = this.#heard.get(item.id);
+      return heard === undefined ? item : latest(item, heard.item);
+    });
+  }
+
+  #append(page: NotificationPage, older: OlderState): void {
+    const known = new Set(this.get().items.map((item) => item.id));
+    const more = this.#itemsOf(page).filter((item) => !known.has(item.id));
+    this.#show([...this.get().items, ...more], older);
+  }
+
   async #load(signal: AbortSignal): Promise<string> {
-    this.#olderCall?.abort();
-    this.#arrived = [];
+    this.#older.abort();
+    this.#heard.clear();
     const believe = this.#count.begin();
     const page = await this.#api.listNotifications({ limit: PAGE_SIZE, signal });
     if (signal.aborted) return page.cursor;
-    this.#before = page.before;
-    const listed = page.notifications.map(toNotification);
+    const listed = this.#itemsOf(page);
+    const ids = new Set(listed.map((item) => item.id));
+    const onTop = [...this.#heard.values()].filter(({ item, isNew }) => isNew && !ids.has(item.id));
     // Those that were marked here stay so until the server has answered.
     const reading = new Set(
       this.get()
         .items.filter((item) => item.read === 'reading')
         .map((item) => item.id),
     );
-    const merged = this.#arrived.toReversed().reduce(upsert, listed);
+    const items = [...onTop.map(({ item }) => item).toReversed(), ...listed];
     this.#show(
-      merged.map((item) =>
+      items.map((item) =>
         item.read === 'unread' && reading.has(item.id) ? { ...item, read: 'reading' } : item,
       ),
-      olderOf(page.before),
+      this.#older.continueFrom(page.before),
     );
     believe(page.unread);
-    if (this.#arrived.length > 0) this.#count.refresh();
+    if (this.#heard.size > 0) this.#count.refresh();
     return page.cursor;
   }
 
@@ -224,19 +273,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   }
 }
 
-function olderOf(before: string | null): OlderState {
-  return { kind: before === null ? 'none' : 'more' };
-}
-
-/** Replaces a notification where it is, or puts it on top. What was read stays read, whichever news comes late. */
-function upsert(
-  list: readonly Notification[],
-  notification: Notification,
-): readonly Notification[] {
-  if (!list.some((item) => item.id === notification.id)) return [notification, ...list];
-  return list.map((item) =>
-    item.id === notification.id
-      ? { ...notification, read: notification.read === 'unread' ? item.read : notification.read }
-      : item,
-  );
+/** Takes the later news of a notification. What was read stays read, whichever of them comes late. */
+function latest(before: Notification, after: Notification): Notification {
+  return { ...after, read: after.read === 'unread' ? before.read : after.read };
 }

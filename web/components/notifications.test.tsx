@@ -65,8 +65,11 @@ describe('NotificationList', () => {
     expect(said(7)).toBe(true);
     const alert = screen.getByRole('alert');
     expect(alert.textContent).toBe('“Task 2” could not be marked as read. No database.');
+    act(() => screen.getByRole('button', { name: 'Dismiss' }).focus());
     fireEvent.click(screen.getByRole('button', { name: 'Dismiss' }));
     expect(alert.textContent).toBe('');
+    expect(document.activeElement?.contains(item('Task 2'))).toBe(true);
+    expect(document.activeElement).not.toBe(document.body);
   });
 
   it('believes the stream over a call whose answer was lost', async () => {
@@ -105,6 +108,30 @@ describe('NotificationList', () => {
     await world.answer('/api/notifications?limit=1', page([], 3));
     expect(said(3)).toBe(true);
     expect(world.transport.waiting).toBe(0);
+  });
+
+  it('asks for the count again when that failed, but not where it is refused', async () => {
+    const stream = await loaded([], 0);
+    const arrive = (id: string) =>
+      stream.frame('notification:new', envelope('notification:new', notification(id)));
+    arrive('1');
+    await world.answer('/api/notifications?limit=1', {}, 503);
+    await world.advance(1_000);
+    await world.answer('/api/notifications?limit=1', {}, 503, { 'Retry-After': '10' });
+    await world.advance(9_999);
+    expect(world.transport.waiting).toBe(0);
+    await world.advance(1_001);
+    await world.answer('/api/notifications?limit=1', page([], 1));
+    expect(said(1)).toBe(true);
+
+    await world.advance(250);
+    arrive('2');
+    await world.answer('/api/notifications?limit=1', {}, 403);
+    await world.advance(40_000);
+    expect(world.transport.waiting).toBe(0);
+    arrive('3');
+    await world.answer('/api/notifications?limit=1', page([], 3));
+    expect(said(3)).toBe(true);
   });
 
   it('does not believe an answer that was overtaken', async () => {
@@ -150,6 +177,89 @@ describe('NotificationList', () => {
     expect(isUnread('Task 2')).toBe(true);
   });
 
+  it('loads again by itself when a reload failed, and older ones meanwhile', async () => {
+    const stream = await loaded([notification('9')], 1, '9');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    world.next('/api/notifications');
+    stream.frame('reset', { reason: 'expired' });
+    await world.answer('/api/notifications', { title: 'x', detail: 'Away.' }, 503);
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.answer('/api/notifications', page([notification('8')], 2));
+    expect(item('Task 8')).toBeTruthy();
+    await world.advance(1_000);
+    await world.answer('/api/notifications', page([notification('10')], 3));
+    expect(item('Task 10')).toBeTruthy();
+    expect(screen.queryByText('Away.')).toBeNull();
+  });
+
+  it('says in place of the failure that the session has ended, and offers nothing', async () => {
+    world.render(<NotificationList />);
+    await world.answer('/api/notifications', page([notification('2')], 2, '2'));
+    const stream = await world.open();
+    stream.frame('reset', { reason: 'expired' });
+    await world.answer('/api/notifications', { title: 'x', detail: 'No session.' }, 401);
+    expect(screen.getByText('No session.')).toBeTruthy();
+    stream.break();
+    await world.advance(1_000);
+    await world.answer('/api/activity/stream', {}, 401);
+
+    const text = screen.getByText('Your session has ended. Sign in again to go on.');
+    expect(text.closest('[role=alert], [role=status]')).toBeNull();
+    expect(screen.queryByText('No session.')).toBeNull();
+    expect(screen.queryByRole('button', { name: 'Try again' })).toBeNull();
+    expect(screen.queryByRole('button', { name: 'Show older' })).toBeNull();
+    const all = screen.getByRole('button', { name: 'Mark all read' });
+    expect(all.getAttribute('aria-disabled')).toBe('true');
+    fireEvent.click(all);
+    await world.step();
+    expect(world.transport.waiting).toBe(0);
+  });
+
+  it('marks and counts nothing once somebody else has signed in', async () => {
+    const stream = await loaded([notification('2'), notification('1')], 2, '1');
+    stream.frame('notification:new', envelope('notification:new', notification('3')));
+    await world.step();
+    const count = world.next('/api/notifications?limit=1');
+    await world.changeUser(stream);
+    count.json(page([], 9));
+    fireEvent.click(item('Task 2'));
+    fireEvent.click(screen.getByRole('button', { name: 'Mark all read' }));
+    await world.advance(60_000);
+    expect(world.transport.waiting).toBe(0);
+    expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([true, true]);
+    expect(said(2)).toBe(true);
+  });
+
+  it('does not list on top what was read further down while it loaded', async () => {
+    const stream = await loaded([notification('9')], 2);
+    stream.frame('reset', { reason: 'expired' });
+    await world.step();
+    const reload = world.next('/api/notifications?limit=30');
+    stream.frame('notification:new', envelope('notification:new', notification('10')));
+    stream.frame('notification:read', envelope('notification:read', notification('1', read)));
+    stream.frame('notification:read', envelope('notification:read', notification('9', read)));
+    await world.step();
+    reload.json(page([notification('9'), notification('8')], 2));
+    await world.step();
+    expect(
+      screen.getAllByRole('listitem').map((row) => /Task \d+/.exec(row.textContent)?.[0]),
+    ).toEqual(['Task 10', 'Task 9', 'Task 8']);
+    expect([isUnread('Task 10'), isUnread('Task 9')]).toEqual([true, false]);
+  });
+
+  it('shows as read an older one that was read while its page was on its way', async () => {
+    const stream = await loaded([notification('9')], 2, '9');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    const older = world.next('/api/notifications?limit=30');
+    stream.frame('notification:read', envelope('notification:read', notification('8', read)));
+    await world.step();
+    older.json(page([notification('8'), notification('7')], 2));
+    await world.step();
+    expect([isUnread('Task 8'), isUnread('Task 7')]).toEqual([false, true]);
+  });
+
   it('loads older ones', async () => {
     await loaded([notification('9')], 1, '9');
     fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
@@ -176,7 +286,11 @@ describe('NotificationList', () => {
     expect(screen.getByText('Away.')).toBeTruthy();
     world.next('/api/activity/stream').fail();
     await world.step();
-    fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+    const retry = screen.getByRole('button', { name: 'Try again' });
+    act(() => retry.focus());
+    fireEvent.click(retry);
+    expect(retry.isConnected).toBe(false);
+    expect(document.activeElement?.className).toBe('pgfeed-panel-body');
     await world.answer('/api/notifications', page([], 0));
     await world.advance(1_000);
     await world.open();
@@ -196,8 +310,12 @@ describe('groups', () => {
     fireEvent.click(group);
     expect(group.getAttribute('aria-expanded')).toBe('true');
     expect(screen.getAllByRole('button', { name: /^Unread: Task/ })).toHaveLength(3);
-    fireEvent.click(screen.getByRole('button', { name: 'Mark these read' }));
+    const markAll = screen.getByRole('button', { name: 'Mark these read' });
+    act(() => markAll.focus());
+    fireEvent.click(markAll);
     await world.step();
+    expect(document.activeElement).toBe(markAll);
+    expect(markAll.getAttribute('aria-disabled')).toBe('true');
     expect(world.transport.requests.slice(-3).map(({ url }) => url)).toEqual(
       ['3', '2', '1'].map((id) => `/api/notifications/${id}/read`),
     );
@@ -239,6 +357,20 @@ describe('NotificationBell', () => {
     await world.answer('/api/notifications?limit=1', page([], 2));
     expect(bell().dataset.unseen).toBe('true');
     expect(bell().textContent).toBe('2');
+  });
+
+  it('keeps the dot for what comes while its open panel is in a tab in the background', async () => {
+    world.render(<NotificationBell />);
+    await world.answer('/api/notifications', page([], 0));
+    const stream = await world.open();
+    fireEvent.click(bell());
+    const visibility = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden');
+    stream.frame('notification:new', envelope('notification:new', notification('1')));
+    await world.step();
+    expect(bell().dataset.unseen).toBe('true');
+    visibility.mockReturnValue('visible');
+    act(() => void document.dispatchEvent(new Event('visibilitychange')));
+    expect(bell().dataset.unseen).toBe('false');
   });
 
   it('forgets the dot when another tab has shown the panel', async () => {

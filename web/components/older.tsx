@@ -1,4 +1,4 @@
-import type { OlderState } from './activity-store.js';
+import type { OlderState } from './older-pages.js';
 import { useInView } from './use-in-view.js';
 
 /** Below a list: loads older entries when it comes into view, or by hand. */

@@ -39,20 +39,23 @@ export function Failed({
   onRetry,
 }: {
   title: string;
-  message: string;
-  onRetry: () => void;
+  message?: string;
+  /** Left out where trying again is of no use: then it is no news either, and isn't announced. */
+  onRetry?: () => void;
 }) {
   const { messages } = usePgfeed();
   return (
-    <div className="pgfeed-failed" role="alert">
+    <div className="pgfeed-failed" role={onRetry && 'alert'}>
       <Icon name="alert" className="pgfeed-failed-icon" />
       <div className="pgfeed-failed-text">
         <p className="pgfeed-failed-title">{title}</p>
-        <p>{message || messages.unknownError}</p>
+        {message !== undefined && <p>{message || messages.unknownError}</p>}
       </div>
-      <button type="button" className="pgfeed-button" onClick={onRetry}>
-        {messages.retry}
-      </button>
+      {onRetry && (
+        <button type="button" className="pgfeed-button" onClick={onRetry}>
+          {messages.retry}
+        </button>
+      )}
     </div>
   );
 }

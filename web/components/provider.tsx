@@ -64,12 +64,17 @@ export function PgfeedProvider({
     const kept = settings ?? new BrowserSettings(storageKey);
     const isPresenter = () => client.isPresenter;
     const notifications = new NotificationStore(client, api, clock, kept);
+    const activities = new ActivityStore(client, api, clock, kept);
     return {
-      activities: new ActivityStore(client, api, kept),
+      activities,
       notifications,
       toasts: new ToastQueue(notifications, clock, isPresenter),
       sound: new SoundStore(notifications, clock, kept, isPresenter, playSound ?? createChime()),
-      status: new SettledStatus(client, clock),
+      status: new SettledStatus(
+        client,
+        clock,
+        () => activities.isLoading || notifications.isLoading,
+      ),
       minutes: new Ticker(clock, 15_000),
       seconds: new Ticker(clock, 1_000),
     };

@@ -4,6 +4,8 @@ import { LiveStore } from './live-store.js';
 // A cut that is mended sooner needs no reader's attention.
 const SETTLE_MS = 2_000;
 
+const starting: ConnectionStatus = { state: 'connecting', retryAt: null };
+
 /**
  * The connection's status as it should be shown: a connection that is lost and comes back within two seconds stays
  * `live`, and one that is about to start is `connecting`.
@@ -11,12 +13,14 @@ const SETTLE_MS = 2_000;
 export class SettledStatus extends LiveStore<ConnectionStatus> {
   readonly #client: RealtimeClient;
   readonly #clock: Clock;
+  readonly #isAboutToStart: () => boolean;
   #cancel: Unsubscribe | null = null;
 
-  constructor(client: RealtimeClient, clock: Clock) {
-    super({ state: 'connecting', retryAt: null });
+  constructor(client: RealtimeClient, clock: Clock, isAboutToStart: () => boolean) {
+    super(starting);
     this.#client = client;
     this.#clock = clock;
+    this.#isAboutToStart = isAboutToStart;
   }
 
   protected start(): Unsubscribe {
@@ -34,10 +38,20 @@ export class SettledStatus extends LiveStore<ConnectionStatus> {
     const waits =
       (state === 'connecting' && shown === 'live') || (state === 'closed' && shown !== 'closed');
     if (waits) {
-      this.#cancel ??= this.#clock.after(SETTLE_MS, () => this.#show());
+      this.#cancel ??= this.#clock.after(SETTLE_MS, () => this.#settle());
     } else {
       this.#show();
     }
+  }
+
+  #settle(): void {
+    this.#cancelWait();
+    if (this.#client.status.state !== 'closed' || !this.#isAboutToStart()) {
+      this.#show();
+      return;
+    }
+    this.set(starting);
+    this.#update();
   }
 
   #show(): void {

@@ -51,7 +51,7 @@ export class SoundStore extends LiveStore<SoundSnapshot> {
     this.#read();
     const stops = [
       this.#notifications.retain(),
-      this.#notifications.onArrival((notification) => this.#arrive(notification)),
+      this.#notifications.onArrival(({ notification }) => this.#arrive(notification)),
       this.#settings.onChange(SOUND, () => this.#read()),
     ];
     return () => {

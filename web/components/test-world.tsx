@@ -37,10 +37,14 @@ export function notification(
 let events = 0;
 
 /** The envelope of a notification; the event has an id of its own. */
-export function envelope(event: 'notification:new' | 'notification:read', row: object) {
+export function envelope(
+  event: 'notification:new' | 'notification:read',
+  row: object,
+  timestamp = '2026-01-01T00:00:00Z',
+) {
   events++;
   const id = `e${events}`;
-  return { type: 'notification', event, id, data: row, timestamp: '2026-01-01T00:00:00Z' };
+  return { type: 'notification', event, id, data: row, timestamp };
 }
 
 /** A client over a network and a clock that the test controls, and what the components keep and play. */
@@ -54,7 +58,7 @@ export class TestWorld {
     clock: this.clock,
     random: () => 0,
   });
-  readonly api = new RestApi({ fetch: this.transport.fetch });
+  readonly api = new RestApi({ fetch: this.transport.fetch, clock: this.clock });
   soundAllowed = true;
 
   /** The components under test with all that they need around them. */
@@ -94,10 +98,15 @@ export class TestWorld {
   }
 
   /** Answers the next request. */
-  async answer(path: string, body: unknown, status = 200): Promise<PendingRequest> {
+  async answer(
+    path: string,
+    body: unknown,
+    status = 200,
+    headers: Record<string, string> = {},
+  ): Promise<PendingRequest> {
     await this.step();
     const request = this.next(path);
-    request.json(body, status);
+    request.json(body, status, headers);
     await this.step();
     return request;
   }
@@ -109,6 +118,15 @@ export class TestWorld {
     stream.hello(cursor);
     await this.step();
     return stream;
+  }
+
+  /** Has somebody else sign in, which the client learns when it connects again. */
+  async changeUser(stream: ScriptedStream): Promise<void> {
+    stream.break();
+    await this.advance(1_000);
+    const hello = { tenant: 'acme', user: 'bob', heartbeat: 30, cursor: 'b' };
+    this.next('/api/activity/stream').stream().frame('hello', hello, 'b');
+    await this.step();
   }
 
   readonly #play = (type: NotificationType): Promise<boolean> => {

@@ -3,9 +3,11 @@ export class InViewStub {
   static observers: InViewStub[] = [];
   readonly #callback: IntersectionObserverCallback;
   readonly #targets = new Set<Element>();
+  readonly options: IntersectionObserverInit;
 
-  constructor(callback: IntersectionObserverCallback) {
+  constructor(callback: IntersectionObserverCallback, options: IntersectionObserverInit = {}) {
     this.#callback = callback;
+    this.options = options;
     InViewStub.observers.push(this);
   }
 
@@ -18,7 +20,6 @@ export class InViewStub {
         const entry = {
           isIntersecting: where === 'visible',
           boundingClientRect: { top },
-          rootBounds: { top: 0 },
         };
         observer.#callback(
           [entry as IntersectionObserverEntry],

@@ -1,6 +1,6 @@
 import type { Clock, Unsubscribe } from '@pgfeed/client';
 import { LiveStore } from './live-store.js';
-import type { NotificationStore } from './notification-store.js';
+import type { Arrival, NotificationStore } from './notification-store.js';
 import type { Notification } from './rows.js';
 
 /** How long a toast stays, in milliseconds, while nothing holds it. */
@@ -91,7 +91,7 @@ export class ToastQueue extends LiveStore<ToastSnapshot> {
   protected start(): Unsubscribe {
     const stops = [
       this.#notifications.retain(),
-      this.#notifications.onArrival((notification) => this.#arrive(notification)),
+      this.#notifications.onArrival((arrival) => this.#arrive(arrival)),
       this.#notifications.subscribe(() => this.#dropRead()),
       watchHidden((hidden) => (hidden ? this.hold('hidden') : this.release('hidden'))),
     ];
@@ -107,9 +107,8 @@ export class ToastQueue extends LiveStore<ToastSnapshot> {
     };
   }
 
-  #arrive(notification: Notification): void {
-    if (notification.type !== 'urgent' || !this.#isPresenter()) return;
-    if (this.#clock.now() - Date.parse(notification.createdAt) > FRESH_MS) return;
+  #arrive({ notification, age }: Arrival): void {
+    if (notification.type !== 'urgent' || age > FRESH_MS || !this.#isPresenter()) return;
     const { toasts, more, announce } = this.get();
     const pushedOut = toasts.slice(MOST_TOASTS - 1);
     for (const toast of pushedOut) {

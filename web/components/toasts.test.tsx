@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { act, cleanup, fireEvent, screen } from '@testing-library/react';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ScriptedStream } from '@pgfeed/client/testing';
 import type { NotificationType } from './rows.js';
 import { envelope, notification, TestWorld } from './test-world.js';
@@ -28,10 +28,16 @@ beforeEach(async () => {
 
 afterEach(cleanup);
 
-async function arrive(id: string, type: NotificationType = 'urgent', more = {}) {
-  const createdAt = new Date(world.clock.now()).toISOString();
-  const row = notification(id, { type, createdAt, ...more });
-  stream.frame('notification:new', envelope('notification:new', row));
+/** Lets one arrive that was recorded `at`, by the server's clock. */
+async function arrive(
+  id: string,
+  type: NotificationType = 'urgent',
+  at = world.clock.now(),
+  more = {},
+) {
+  const timestamp = new Date(at).toISOString();
+  const row = notification(id, { type, createdAt: timestamp, ...more });
+  stream.frame('notification:new', envelope('notification:new', row, timestamp));
   await world.step();
 }
 
@@ -72,6 +78,72 @@ it('keeps it while it is focused; F8 goes there and Escape back', async () => {
   fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
   expect(toasts()).toEqual([]);
   expect(document.activeElement).toBe(before);
+});
+
+describe('the focus', () => {
+  const elsewhere = () => screen.getByRole('button', { name: 'elsewhere' });
+  const button = (name: string) => screen.getByRole('button', { name });
+  const hasFocus = () => region().contains(document.activeElement);
+  const pressF8 = () => fireEvent.keyDown(document.activeElement as Element, { key: 'F8' });
+
+  async function readElsewhere(id: string) {
+    const row = notification(id, { type: 'urgent', readAt: '2026-01-01T00:00:09Z' });
+    stream.frame('notification:read', envelope('notification:read', row));
+    await world.step();
+  }
+
+  it('goes to the next when the newest is closed, and holds the others only while it is there', async () => {
+    for (const id of ['1', '2', '3']) await arrive(id);
+    pressF8();
+    act(() => button('Dismiss: Task 3').focus());
+    fireEvent.click(button('Dismiss: Task 3'));
+    expect(document.activeElement?.textContent).toContain('Task 2');
+    await world.advance(60_000);
+    expect(toasts()).toHaveLength(2);
+    act(() => elsewhere().focus());
+    await world.advance(5_000);
+    expect(toasts()).toEqual([]);
+  });
+
+  it('holds nothing once its toast is pushed out', async () => {
+    for (const id of ['1', '2', '3']) await arrive(id);
+    act(() => button('Dismiss: Task 1').focus());
+    await arrive('4');
+    expect(hasFocus()).toBe(false);
+    await world.advance(5_000);
+    expect(toasts()).toEqual([]);
+  });
+
+  it('holds nothing once its toast was read elsewhere', async () => {
+    await arrive('1');
+    await arrive('2');
+    act(() => button('Dismiss: Task 1').focus());
+    await readElsewhere('1');
+    expect(toasts()).toHaveLength(1);
+    await world.advance(5_000);
+    expect(toasts()).toEqual([]);
+  });
+
+  it('returns to where it came from when the last toast goes by itself', async () => {
+    await arrive('1');
+    act(() => elsewhere().focus());
+    pressF8();
+    expect(hasFocus()).toBe(true);
+    await readElsewhere('1');
+    expect(document.activeElement).toBe(elsewhere());
+  });
+
+  it('returns to where it came from also after a second F8', async () => {
+    await arrive('1');
+    await arrive('2');
+    act(() => elsewhere().focus());
+    pressF8();
+    act(() => button('Dismiss: Task 1').focus());
+    pressF8();
+    expect(document.activeElement).toBe(button('Dismiss: Task 1'));
+    fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
+    expect(document.activeElement).toBe(elsewhere());
+  });
 });
 
 it('keeps it while the window is in the background', async () => {
@@ -127,9 +199,28 @@ it('leaves the toast to the tab that presents', async () => {
   expect(toasts()).toEqual([]);
 });
 
-it('makes no toast of what is old when it arrives', async () => {
-  await arrive('1', 'urgent', { createdAt: '2025-12-31T00:00:00Z' });
-  expect(toasts()).toEqual([]);
+describe('what is old when it arrives', () => {
+  const TEN_MINUTES = 600_000;
+
+  it('makes no toast', async () => {
+    await arrive('1', 'urgent', world.clock.now() - TEN_MINUTES);
+    expect(toasts()).toEqual([]);
+  });
+
+  it('is told from what is new by the server, also on a computer whose clock is fast', async () => {
+    const server = world.clock.now() - TEN_MINUTES;
+    stream.frame('ping', { timestamp: new Date(server).toISOString() });
+    await world.step();
+    await arrive('1', 'urgent', server - TEN_MINUTES);
+    expect(toasts()).toEqual([]);
+    await arrive('2', 'urgent', server);
+    expect(toasts()).toEqual([expect.stringContaining('Task 2')]);
+  });
+
+  it('is not what a long transaction wrote just now', async () => {
+    await arrive('1', 'urgent', world.clock.now(), { createdAt: '2025-12-31T23:00:00Z' });
+    expect(toasts()).toHaveLength(1);
+  });
 });
 
 it('releases its timers when it goes', async () => {

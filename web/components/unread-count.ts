@@ -1,4 +1,6 @@
-import type { Clock, RestApi, Unsubscribe } from '@pgfeed/client';
+import type { Clock, RealtimeClient, RestApi } from '@pgfeed/client';
+import { isSomebodyElse } from './client-state.js';
+import { isRefusal, pause, untilRetry } from './retry.js';
 
 // A burst of events needs a count now and then, not one for each.
 const PAUSE_MS = 250;
@@ -8,17 +10,23 @@ const PAUSE_MS = 250;
  * began last is believed.
  */
 export class UnreadCount {
+  readonly #client: RealtimeClient;
   readonly #api: RestApi;
   readonly #clock: Clock;
   readonly #onCount: (unread: number) => void;
   #begun = 0;
   #believed = 0;
   #busy = false;
-  #again = false;
-  #cancel: Unsubscribe = () => {};
+  #wanted = false;
   #abort = new AbortController();
 
-  constructor(api: RestApi, clock: Clock, onCount: (unread: number) => void) {
+  constructor(
+    client: RealtimeClient,
+    api: RestApi,
+    clock: Clock,
+    onCount: (unread: number) => void,
+  ) {
+    this.#client = client;
     this.#api = api;
     this.#clock = clock;
     this.#onCount = onCount;
@@ -29,46 +37,45 @@ export class UnreadCount {
     this.#begun++;
     const order = this.#begun;
     return (unread) => {
-      if (order < this.#believed) return;
+      if (order < this.#believed || isSomebodyElse(this.#client)) return;
       this.#believed = order;
       this.#onCount(unread);
     };
   }
 
-  /** Asks the server for the count. */
+  /** Asks the server for the count, until it gives it. */
   refresh(): void {
-    if (this.#busy) {
-      this.#again = true;
-      return;
-    }
-    this.#busy = true;
-    this.#again = false;
-    const { signal } = this.#abort;
-    const believe = this.begin();
-    this.#api
-      .listNotifications({ limit: 1, signal })
-      .then(
-        (page) => {
-          if (!signal.aborted) believe(page.unread);
-        },
-        // The next event, or the next load, brings the count up to date again.
-        () => {},
-      )
-      .finally(() => {
-        if (signal.aborted) return;
-        this.#cancel = this.#clock.after(PAUSE_MS, () => {
-          this.#busy = false;
-          if (this.#again) this.refresh();
-        });
-      });
+    this.#wanted = true;
+    if (!this.#busy) void this.#run(this.#abort.signal);
   }
 
   /** Gives up what is under way. */
   stop(): void {
     this.#abort.abort();
     this.#abort = new AbortController();
-    this.#cancel();
     this.#busy = false;
-    this.#again = false;
+    this.#wanted = false;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    this.#busy = true;
+    for (let failures = 0; this.#wanted && !signal.aborted;) {
+      this.#wanted = false;
+      const believe = this.begin();
+      try {
+        const page = await this.#api.listNotifications({ limit: 1, signal });
+        if (signal.aborted) return;
+        believe(page.unread);
+        failures = 0;
+        await pause(this.#clock, PAUSE_MS, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        failures++;
+        // After a refusal, the next event or the next load brings the count up to date again.
+        this.#wanted ||= !isRefusal(error);
+        await untilRetry(this.#client, this.#clock, error, failures, signal);
+      }
+    }
+    if (!signal.aborted) this.#busy = false;
   }
 }

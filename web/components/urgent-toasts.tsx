@@ -26,6 +26,7 @@ export function UrgentToasts({
   const { toasts, more, announce, dismiss, dismissAll, hold, release } = useUrgentToasts();
   const regionRef = useRef<HTMLDivElement>(null);
   const cameFrom = useRef<Element | null>(null);
+  const hadFocus = useRef(false);
   const shown = toasts.length > 0;
 
   useEffect(() => {
@@ -33,6 +34,7 @@ export function UrgentToasts({
     const onKeyDown = (event: globalThis.KeyboardEvent) => {
       if (event.key !== KEY) return;
       event.preventDefault();
+      if (regionRef.current?.contains(document.activeElement)) return;
       cameFrom.current = document.activeElement;
       regionRef.current?.querySelector<HTMLElement>('button')?.focus();
     };
@@ -44,19 +46,36 @@ export function UrgentToasts({
     if (cameFrom.current instanceof HTMLElement) cameFrom.current.focus();
     cameFrom.current = null;
   };
+  useEffect(() => {
+    if (!hadFocus.current || regionRef.current?.contains(document.activeElement)) return;
+    // The toast that had the focus has gone, which gives no blur.
+    hadFocus.current = false;
+    release('focus');
+    if (!shown) goBack();
+  });
+
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== 'Escape') return;
     event.stopPropagation();
     dismissAll();
     goBack();
   };
+  const onFocus = () => {
+    hadFocus.current = true;
+    hold('focus');
+  };
   const onBlur = (event: FocusEvent<HTMLElement>) => {
-    if (!event.currentTarget.contains(event.relatedTarget)) release('focus');
+    if (event.currentTarget.contains(event.relatedTarget)) return;
+    hadFocus.current = false;
+    release('focus');
   };
   const close = (id: string) => {
+    // It is in the page until the next render, and must not keep the focus.
+    const closing = document.activeElement?.closest('.pgfeed-toast');
+    const others = [...(regionRef.current?.querySelectorAll('button') ?? [])];
     dismiss(id);
     if (toasts.length === 1) goBack();
-    else regionRef.current?.querySelector<HTMLElement>('button')?.focus();
+    else if (closing) others.find((button) => !closing.contains(button))?.focus();
   };
   return (
     // The buttons inside are what is operated; these handlers only see to the time and the focus.
@@ -70,7 +89,7 @@ export function UrgentToasts({
       ref={regionRef}
       onPointerEnter={() => hold('hover')}
       onPointerLeave={() => release('hover')}
-      onFocus={() => hold('focus')}
+      onFocus={onFocus}
       onBlur={onBlur}
       onKeyDown={onKeyDown}
     >

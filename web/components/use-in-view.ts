@@ -19,29 +19,33 @@ export function useInView<T extends HTMLElement>(
   useEffect(() => {
     const element = ref.current;
     if (element === null || typeof IntersectionObserver === 'undefined') return undefined;
-    const observer = new IntersectionObserver(
-      (entries) => {
-        const entry = entries.at(-1);
-        if (entry === undefined) return;
-        const top = entry.rootBounds?.top ?? 0;
-        latest.current(
-          entry.isIntersecting ? 'visible' : entry.boundingClientRect.top < top ? 'above' : 'below',
-        );
-      },
-      { root: scrollerOf(element), rootMargin: `${margin}px 0px` },
-    );
+    const observer = new IntersectionObserver((entries) => {
+      const entry = entries.at(-1);
+      if (entry === undefined) return;
+      const isAbove = () => entry.boundingClientRect.top < visibleTop(element);
+      latest.current(entry.isIntersecting ? 'visible' : isAbove() ? 'above' : 'below');
+    }, within(margin));
     observer.observe(element);
     return () => observer.disconnect();
   }, [margin]);
   return ref;
 }
 
-/** The nearest ancestor that scrolls, or `null` for the page. */
-function scrollerOf(element: HTMLElement): HTMLElement | null {
+/**
+ * In what can be seen of the page, whichever boxes scroll in it: one that only cuts its width off can't be told from
+ * one that scrolls. Browsers that don't know `scrollMargin` widen only the page.
+ */
+function within(margin: number): IntersectionObserverInit {
+  const vertical = `${margin}px 0px`;
+  return { rootMargin: vertical, scrollMargin: vertical };
+}
+
+/** The upper edge of what can be seen around an element: the page's, or that of a box that cuts it off further down. */
+function visibleTop(element: HTMLElement): number {
+  let top = 0;
   for (let parent = element.parentElement; parent !== null; parent = parent.parentElement) {
-    if (/auto|scroll/.test(getComputedStyle(parent).overflowY)) {
-      return parent === document.body || parent === document.documentElement ? null : parent;
-    }
+    if (getComputedStyle(parent).overflowY === 'visible') continue;
+    top = Math.max(top, parent.getBoundingClientRect().top);
   }
-  return null;
+  return top;
 }

@@ -186,6 +186,37 @@ test('older activities load on scrolling, to the end', async ({ page, world }) =
   await expect(panel.root.getByText('That is everything.')).toBeVisible();
 });
 
+test('a feed in a page that scrolls as a whole, in a box that cuts its width off, waits for its reader', async ({
+  page,
+  world,
+}) => {
+  await world.insertHistory('boxed', 120);
+  await page.addInitScript(() => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(`
+      .panel { overflow-x: hidden; }
+      .panel .panel-feed { max-height: none; overflow: visible; }`);
+    document.adoptedStyleSheets = [sheet];
+  });
+  await page.goto(world.second);
+  const panel = new PanelView(page, 'Left');
+  await panel.useToken(await world.session('boxed', 'bea'));
+  await panel.isLive();
+  await expect(panel.items).toHaveCount(50);
+
+  await panel.items.nth(20).scrollIntoViewIfNeeded();
+  await expect(panel.items.first()).not.toBeInViewport();
+  await world.insertActivity('boxed', 'new');
+  await expect(panel.root.getByRole('button', { name: '1 new activity' })).toBeVisible();
+  await expect(panel.badge).toHaveAccessibleName('Activity, 1 new');
+  await expect(panel.items).toHaveCount(50);
+
+  await expect(async () => {
+    await panel.items.last().scrollIntoViewIfNeeded();
+    await expect(panel.items).toHaveCount(120, { timeout: 500 });
+  }).toPass();
+});
+
 test('the feed is read with the keys of the ARIA pattern', async ({ page, world }) => {
   await world.insertHistory('keys', 60);
   await page.goto(world.second);

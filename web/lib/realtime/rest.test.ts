@@ -56,6 +56,15 @@ describe('a call', () => {
     expect(transport.waiting).toBe(0);
   });
 
+  it('says how long the server asks to wait, where it does', async () => {
+    const outcomes = [rejection(api.listActivity()), rejection(api.listActivity())];
+    await settle();
+    transport.next().json({}, 429, { 'Retry-After': '20' });
+    transport.next().json({}, 503);
+    await settle();
+    expect(outcomes.map(({ error }) => (error as ApiError).retryAfterMs)).toEqual([20_000, null]);
+  });
+
   it('takes an answer that comes in time', async () => {
     const page = api.listActivity();
     await clock.advance(14_999);

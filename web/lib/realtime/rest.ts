@@ -1,3 +1,4 @@
+import { retryAfterMs } from './backoff.js';
 import type { JsonObject, RealtimeEvent } from './client.js';
 import { type Clock, systemClock } from './clock.js';
 import { decodeJson, isObject, toEvents, toId } from './events.js';
@@ -39,15 +40,18 @@ export interface PageOptions {
 /** A call that didn't succeed. `status` is 0 where no usable answer came. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
+  /** How long the server asked to wait before the next try, in milliseconds; `null` where it didn't. */
+  readonly retryAfterMs: number | null;
 
   constructor(
     readonly status: number,
     message: string,
     /** The request's field that is to blame, where the server names one. */
     readonly field: string | null = null,
-    options?: ErrorOptions,
+    options: ErrorOptions & { readonly retryAfterMs?: number | null } = {},
   ) {
     super(message, options);
+    this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
 
@@ -96,13 +100,14 @@ export class RestApi {
   }
 
   async #call(method: string, path: string, signal?: AbortSignal): Promise<JsonObject> {
-    const { status, ok, body } = await this.#answer(method, path, signal);
+    const { status, ok, body, wait } = await this.#answer(method, path, signal);
     if (!ok) {
       const problem = isObject(body) ? body : {};
       throw new ApiError(
         status,
         toId(problem.detail) ?? toId(problem.title) ?? `The server answered ${status}.`,
         toId(problem.field),
+        { retryAfterMs: wait },
       );
     }
     if (!isObject(body)) throw unusable();
@@ -118,7 +123,8 @@ export class RestApi {
           signal: within,
         });
         const body = decodeJson(await untilAborted(response.text(), within));
-        return { status: response.status, ok: response.ok, body };
+        const wait = retryAfterMs(response, this.#clock);
+        return { status: response.status, ok: response.ok, body, wait };
       });
     } catch (error) {
       throw new ApiError(0, 'The server could not be reached.', null, { cause: error });
@@ -130,6 +136,8 @@ interface Answer {
   readonly status: number;
   readonly ok: boolean;
   readonly body: unknown;
+  /** As `retryAfterMs` of {@link ApiError}. */
+  readonly wait: number | null;
 }
 
 function query(options: PageOptions): string {

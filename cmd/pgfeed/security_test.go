@@ -86,6 +86,9 @@ func TestListedOriginsAndNoOthersUseTheAPI(t *testing.T) {
 	}
 	// A page may read why it is refused.
 	resp, _ := g.ask(t, http.MethodGet, "/api/activity", "", "Origin", "https://app.example.com")
+	if exposed := resp.Header.Get("Access-Control-Expose-Headers"); !strings.Contains(exposed, "Date") || !strings.Contains(exposed, "Retry-After") {
+		t.Errorf("pages may read %q", exposed) // the client goes by both
+	}
 	if resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("Access-Control-Allow-Origin") == "" {
 		t.Errorf("a refusal: %d %v", resp.StatusCode, resp.Header)
 	}

@@ -49,7 +49,7 @@ func (o origins) cors() echo.MiddlewareFunc {
 		AllowOriginFunc:  func(origin string) (bool, error) { return o.listed[origin], nil },
 		AllowMethods:     []string{http.MethodGet, http.MethodPost},
 		AllowHeaders:     []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderCacheControl, "Last-Event-ID"},
-		ExposeHeaders:    []string{echo.HeaderRetryAfter, echo.HeaderXRequestID},
+		ExposeHeaders:    []string{"Date", echo.HeaderRetryAfter, echo.HeaderXRequestID},
 		AllowCredentials: true,
 		MaxAge:           7200, // seconds: the longest that Chromium keeps it
 	})

@@ -170,7 +170,7 @@ func (h *Hub) join(ctx context.Context, s *Subscriber, r Request) error {
 	var parsed error
 	if r.Cursor != "" {
 		if _, parsed = ParseCursor(r.Cursor); parsed == nil {
-			if err := h.replays.admit(ctx); err != nil {
+			if err := h.admit(ctx); err != nil {
 				if errors.Is(err, ErrBusy) {
 					h.counters.busy.Add(1)
 				}

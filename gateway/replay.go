@@ -11,8 +11,10 @@ const (
 	// memory, and the time that a connection to the database and its snapshot are held.
 	replayPage  = 500
 	replayBytes = 256 << 10
-	// scarce is what both are divided by while clients keep enough pages waiting.
+	// scarce is what both are divided by while clients keep enough pages waiting: as much as MaxReplays whole ones.
 	scarce = 16
+	// crammed times as much is the most that they may keep. A small page still has an event, however large, so that may come about.
+	crammed = 4
 )
 
 // ErrBusy says that too many clients wait for what they have missed to be read.
@@ -29,8 +31,17 @@ func newReplays(most int, wait time.Duration) replays {
 	return replays{make(chan struct{}, most), wait}
 }
 
-// admit is for a client that comes: it waits behind those whose turn is before, and is refused where that takes too long.
-func (r replays) admit(ctx context.Context) error {
+// admit is for a client that comes: it waits behind those whose turn is before, and is refused where that takes too long, or where pages that
+// wait to be written take too much memory.
+func (h *Hub) admit(ctx context.Context) error {
+	if h.counters.paged.Load() >= crammed*h.cfg.whole() {
+		return ErrBusy
+	}
+	return h.replays.pass(ctx)
+}
+
+// pass waits for a turn, and gives it back.
+func (r replays) pass(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.wait, ErrBusy)
 	defer cancel()
 	if err := r.acquire(ctx); err != nil {
@@ -38,6 +49,16 @@ func (r replays) admit(ctx context.Context) error {
 	}
 	r.release()
 	return nil
+}
+
+// tryAcquire takes a place if there is one.
+func (r replays) tryAcquire() bool {
+	select {
+	case r.places <- struct{}{}:
+		return true
+	default:
+		return false
+	}
 }
 
 // acquire waits for a place for as long as that takes: who is in the middle of a replay isn't turned away.
@@ -55,8 +76,10 @@ func (r replays) acquire(ctx context.Context) error {
 
 func (r replays) release() { <-r.places }
 
-// errPage ends a reading whose page is full.
-var errPage = errors.New("the page is full")
+var (
+	errPage  = errors.New("the page is full")                      // ends a reading
+	errLater = errors.New("what follows is newer than the replay") // likewise
+)
 
 // Replay sends what the subscriber has missed since Start, in order, through emit, which gets whole frames and how many of them
 // are events, and may block: nothing of the database is held meanwhile, and nobody else waits. Live events follow once the subscriber
@@ -108,6 +131,9 @@ func (s *Subscriber) Replay(ctx context.Context, emit func(ctx context.Context, 
 			}
 		case errors.Is(err, ErrExpired):
 			now, err := h.source.Position(ctx)
+			if err != nil && s.ending() {
+				return nil
+			}
 			if err != nil {
 				return err
 			}
@@ -149,15 +175,19 @@ func (p *replay) count() {
 	p.counted = held
 }
 
+// forget gives the page's memory back.
 func (p *replay) forget() {
 	p.frames = nil
 	p.count()
 }
 
+// whole is what MaxReplays whole pages take.
+func (c Config) whole() int64 { return int64(c.MaxReplays) * replayBytes }
+
 // size is how large the next page may be. Clients that don't read keep one each: once those that were read amount to MaxReplays whole
 // pages, further ones are small, until some have been taken.
 func (p *replay) size() (events, bytes int) {
-	if p.hub.counters.paged.Load()-p.counted < int64(p.hub.cfg.MaxReplays)*replayBytes {
+	if p.hub.counters.paged.Load()-p.counted < p.hub.cfg.whole() {
 		return p.hub.page, replayBytes
 	}
 	return max(p.hub.page/scarce, 1), replayBytes / scarce
@@ -165,8 +195,11 @@ func (p *replay) size() (events, bytes int) {
 
 // read fills the next page, and reports whether it is the last.
 func (p *replay) read(ctx context.Context) (whole bool, err error) {
-	if err := p.hub.replays.acquire(ctx); err != nil {
-		return false, err
+	if ctx.Err() != nil || !p.hub.replays.tryAcquire() {
+		p.forget() // who waits for its turn keeps no page
+		if err := p.hub.replays.acquire(ctx); err != nil {
+			return false, err
+		}
 	}
 	defer p.hub.replays.release()
 	most, bytes := p.size()
@@ -183,6 +216,9 @@ func (p *replay) read(ctx context.Context) (whole bool, err error) {
 		}
 		return nil
 	}, func(e Event) error {
+		if e.Seq > p.to.Written { // nor can any that follows have been there at the first page
+			return errLater
+		}
 		rows, p.after = rows+1, e.Seq
 		if !p.to.Snapshot.Sees(e.Stamp) { // committed since the first page: the ring has it
 			return nil
@@ -205,8 +241,11 @@ func (p *replay) read(ctx context.Context) (whole bool, err error) {
 		}
 		return nil
 	})
-	if err == errPage { //nolint:errorlint // it is passed through as it is
+	switch {
+	case err == errPage: //nolint:errorlint // as it is: wrapped, something has failed besides
 		return false, nil
+	case err == errLater: //nolint:errorlint // likewise
+		return true, nil
 	}
 	return rows < most, err
 }

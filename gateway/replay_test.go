@@ -1,23 +1,29 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// longLog has 2,000 events of a kilobyte for everyone who resumes.
+// longLog has 2,000 events for everyone who resumes.
 type longLog struct {
-	Log // nothing else is asked for
+	Log      // nothing else is asked for
+	size int // of an event, in bytes; a kilobyte
+	// newer are events that follow, and weren't there when a replay began.
+	newer int64
 	// reading is called before a page is read; nil: nothing is.
 	reading func(ctx context.Context, q Query) error
 }
 
 func (longLog) Position(context.Context) (Position, error) {
-	return Position{Epoch: 1, Snapshot: Snapshot{Boot: 1, Xmax: 100}}, nil
+	return Position{Epoch: 1, Snapshot: Snapshot{Boot: 1, Xmax: 100}, Written: longLogEvents}, nil
 }
 
 const longLogEvents = 2000
@@ -35,13 +41,22 @@ func (l longLog) Read(ctx context.Context, q Query, begin func(Position) error, 
 	if err := begin(now); err != nil {
 		return err
 	}
-	data := json.RawMessage(`"` + strings.Repeat("x", 1000) + `"`)
-	for seq := q.After + 1; seq <= min(longLogEvents, q.After+int64(q.Limit)); seq++ {
-		if err := each(Event{Seq: seq, Stamp: Stamp{1, 50}, Tenant: "t", Topic: TopicActivity, Name: "activity:new", Data: data}); err != nil {
+	data := json.RawMessage(`"` + strings.Repeat("x", cmp.Or(l.size, 1000)) + `"`)
+	for seq := q.After + 1; seq <= min(longLogEvents+l.newer, q.After+int64(q.Limit)); seq++ {
+		stamp := Stamp{1, 50}
+		if seq > longLogEvents {
+			stamp.XID = 200
+		}
+		if err := each(Event{Seq: seq, Stamp: stamp, Tenant: "t", Topic: TopicActivity, Name: "activity:new", Data: data}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// missing asks for all of a longLog.
+var missing = Request{
+	Identity: Identity{Tenant: "t"}, Topics: []string{TopicActivity}, Cursor: Cursor{Epoch: 1, Snapshot: Snapshot{Boot: 1, Xmax: 10}}.String(),
 }
 
 // resume joins a hub with a cursor from before all events.
@@ -50,9 +65,7 @@ func resume(t *testing.T, h *Hub) *Subscriber {
 	if err := h.reconcile(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s, err := h.Join(t.Context(), Request{
-		Identity: Identity{Tenant: "t"}, Topics: []string{TopicActivity}, Cursor: Cursor{Epoch: 1, Snapshot: Snapshot{Boot: 1, Xmax: 10}}.String(),
-	})
+	s, err := h.Join(t.Context(), missing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +101,61 @@ func TestWhatWaitsToBeWrittenInReplaysIsBoundedInAll(t *testing.T) {
 		}
 	}
 	waiting(0)
+}
+
+func TestAReplayEndsHoweverMuchIsWrittenMeanwhile(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	log := &longLog{}
+	log.reading = func(ctx context.Context, _ Query) error {
+		log.newer += 10 * replayPage
+		return ctx.Err()
+	}
+	events := 0
+	err := resume(t, NewHub(log, Config{})).Replay(ctx, func(_ context.Context, _ []byte, n int) error {
+		events += n
+		return nil
+	})
+	if err != nil || events != longLogEvents {
+		t.Errorf("%d events, %v", events, err)
+	}
+}
+
+// A page has one event at least: where these are large, clients that don't read would take any amount of memory.
+func TestNobodyBeginsAReplayWhilePagesTakeTooMuchMemory(t *testing.T) {
+	const most, large = 3, 1 << 20
+	h := NewHub(&longLog{size: large}, Config{MaxReplays: most})
+	var waiting func(already int) (refused bool)
+	waiting = func(already int) bool {
+		if err := h.reconcile(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s, err := h.Join(t.Context(), missing)
+		if errors.Is(err, ErrBusy) {
+			if already < most {
+				t.Errorf("refused while %d pages wait", already)
+			}
+			return true
+		}
+		if err != nil || already > crammed*most {
+			t.Fatalf("%d pages wait, %v", already, err)
+		}
+		defer s.Leave()
+		refused := false
+		_ = s.Replay(t.Context(), func(context.Context, []byte, int) error {
+			refused = waiting(already + 1) // and doesn't take this one meanwhile
+			return io.EOF
+		})
+		return refused
+	}
+	if !waiting(0) {
+		t.Error("nobody was refused")
+	}
+	s, err := h.Join(t.Context(), missing)
+	if err != nil {
+		t.Fatalf("once none waits: %v", err)
+	}
+	s.Leave()
 }
 
 func TestASubscriberThatIsClosedWithinItsReplayGetsNoMoreThanItsEnd(t *testing.T) {

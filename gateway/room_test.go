@@ -13,7 +13,7 @@ import (
 type bigLog struct{ seq int64 }
 
 func (l *bigLog) position() Position {
-	return Position{Epoch: 1, Snapshot: Snapshot{Boot: 1, Xmax: 100 + uint64(l.seq)}} //nolint:gosec // never negative
+	return Position{Epoch: 1, Snapshot: Snapshot{Boot: 1, Xmax: 100 + uint64(l.seq)}, Written: l.seq} //nolint:gosec // never negative
 }
 
 func (l *bigLog) Position(context.Context) (Position, error) { return l.position(), nil }

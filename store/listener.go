@@ -232,19 +232,7 @@ func (l *Listener) sync(ctx context.Context, conn *pgx.Conn) error {
 	if len(statements) == 0 {
 		return nil
 	}
-	// In one go, and unprepared: each is used once.
-	_, err := conn.Exec(ctx, strings.Join(statements, "; "))
-	if isClass(err, "22") { // data_exception: a tenant that the database can't name, in its encoding, and so has no events of
-		for _, statement := range statements {
-			if _, err = conn.Exec(ctx, statement); isClass(err, "22") {
-				err = nil
-			}
-			if err != nil {
-				break
-			}
-		}
-	}
-	if err != nil {
+	if err := execute(ctx, conn, statements); err != nil {
 		// What is listened to isn't known now: a new connection starts from nothing.
 		_ = conn.PgConn().Conn().Close()
 		return fmt.Errorf("listen to %d and leave %d channels: %w", len(statements)-left, left, err)
@@ -256,6 +244,23 @@ func (l *Listener) sync(ctx context.Context, conn *pgx.Conn) error {
 		l.sink.Wake(0) // what was committed before LISTEN took effect
 	}
 	return nil
+}
+
+// execute runs statements in one go, and unprepared, since each is used once. It leaves out those for tenants that the database can't name,
+// in its encoding, and so has no events of.
+func execute(ctx context.Context, conn *pgx.Conn, statements []string) error {
+	_, err := conn.Exec(ctx, strings.Join(statements, "; "))
+	if !isClass(err, "22") { // data_exception
+		return err
+	}
+	if len(statements) == 1 {
+		return nil
+	}
+	half := len(statements) / 2
+	if err := execute(ctx, conn, statements[:half]); err != nil {
+		return err
+	}
+	return execute(ctx, conn, statements[half:])
 }
 
 // controlHandler answers pokes: a number is a probe.

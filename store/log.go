@@ -192,7 +192,10 @@ func (l *Log) scan(
 	if err != nil {
 		return readError(err)
 	}
-	defer rows.Close()
+	defer func() {
+		watch.resume()
+		rows.Close() // which reads what is left
+	}()
 	first := true
 	for rows.Next() {
 		watch.pause() // whoever takes the rows may take his time

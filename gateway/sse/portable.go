@@ -109,6 +109,11 @@ func (p *portable) breakSilence(s *gateway.Subscriber, now time.Time) error {
 }
 
 func (p *portable) write(buf []byte) error {
+	if len(buf) == 0 {
+		p.wrote = time.Now()
+		p.frame = p.wrote
+		return nil
+	}
 	if err := p.limit(); err != nil {
 		return err
 	}
@@ -119,9 +124,6 @@ func (p *portable) write(buf []byte) error {
 func (p *portable) put(buf []byte) error {
 	p.wrote = time.Now()
 	p.frame = p.wrote
-	if len(buf) == 0 {
-		return nil
-	}
 	if _, err := p.w.Write(buf); err != nil {
 		return fmt.Errorf("write to the peer: %w", err)
 	}

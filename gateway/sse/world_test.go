@@ -70,7 +70,7 @@ func (l *memoryLog) wait(ctx context.Context, tenant string) error {
 }
 
 func (l *memoryLog) position() gateway.Position {
-	return gateway.Position{Epoch: 1, Snapshot: gateway.Snapshot{Boot: 1, Xmax: uint64(len(l.events)) + 1}}
+	return gateway.Position{Epoch: 1, Snapshot: gateway.Snapshot{Boot: 1, Xmax: uint64(len(l.events)) + 1}, Written: int64(len(l.events))}
 }
 
 func (l *memoryLog) add(e gateway.Event) gateway.Event {

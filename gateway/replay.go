@@ -241,11 +241,8 @@ func (p *replay) read(ctx context.Context) (whole bool, err error) {
 		}
 		return nil
 	})
-	switch {
-	case err == errPage: //nolint:errorlint // as it is: wrapped, something has failed besides
-		return false, nil
-	case err == errLater: //nolint:errorlint // likewise
-		return true, nil
+	if err == errPage || err == errLater { //nolint:errorlint // as they are: wrapped, something has failed besides
+		return err == errLater, nil //nolint:errorlint // likewise
 	}
 	return rows < most, err
 }

@@ -260,7 +260,7 @@ begin
     end if;
     if remote is not null then
         raise exception 'pgfeed: foreign table % is a part of %: what is written to it can''t be published, and would fail', remote, "table"
-            using errcode = 'wrong_object_type', hint = 'Take it out of the table (alter table … detach partition, or no inherit) first.';
+            using errcode = 'wrong_object_type', hint = 'Take it out of the table (alter table ... detach partition, or no inherit) first.';
     end if;
     root := pg_partition_root("table");
     if root <> "table" and not exists (select from pg_trigger where tgrelid = root and tgname = 'pgfeed_insert') then

@@ -17,7 +17,7 @@ type Attachment struct {
 	TenantColumn    string
 	RecipientColumn string // optional: the user that alone may see a row
 	ReadColumn      string // optional: publishes <topic>:read when it is set
-	KeyColumn       string // with ReadColumn: tells rows apart; "id" where it is empty
+	KeyColumn       string // with ReadColumn: tells rows apart, and so is unique; "id" where it is empty
 }
 
 // ErrTableInUse says that a table could not be locked within two seconds. Nothing has changed; trying again may do.

@@ -231,6 +231,28 @@ func TestARowWithoutATenantIsAWarningAndTheRowIsKept(t *testing.T) {
 	}
 }
 
+func TestAKeyThatIsntUniqueIsAWarning(t *testing.T) {
+	_, url := migrated(t)
+	conn, notices := noticing(t, url)
+	if _, err := conn.Exec(t.Context(), `create table t (id int primary key, org text, once int unique, part int, pair int, lower text, plain int, read_at date, unique (pair, org));
+		create unique index on t (part) where part > 0; create unique index on t (lower(lower)); create index on t (plain)`); err != nil {
+		t.Fatal(err)
+	}
+	for key, unique := range map[string]bool{"id": true, "once": true, "part": false, "pair": false, "lower": false, "plain": false} {
+		*notices = nil
+		if _, err := conn.Exec(t.Context(), `select pgfeed.attach('t', 'activity', 'org', null, 'read_at', $1)`, key); err != nil {
+			t.Fatal(err)
+		}
+		if warned := len(*notices) == 1 && strings.Contains((*notices)[0], `WARNING: pgfeed: key column "`+key+`" of table public.t has no unique index of its own`); warned == unique || unique && len(*notices) > 0 {
+			t.Errorf("%s: notices %q", key, *notices)
+		}
+	}
+	*notices = nil
+	if _, err := conn.Exec(t.Context(), `select pgfeed.attach('t', 'activity', 'org', null, null, 'plain')`); err != nil || len(*notices) > 0 {
+		t.Errorf("without a read column: notices %q, %v", *notices, err)
+	}
+}
+
 // A row for one user must not become one for all.
 func TestARowWhoseRecipientCantBeFoundIsAWarningAndNotPublished(t *testing.T) {
 	pool, url := migrated(t)

@@ -16,7 +16,7 @@ type attachCmd struct {
 	TenantColumn    string `required:"" placeholder:"COLUMN" help:"Column that holds the tenant; a row without one isn't published."`
 	RecipientColumn string `placeholder:"COLUMN" help:"Column that holds the only user who may see a row. Without it, or where it is null, everyone in the tenant may."`
 	ReadColumn      string `placeholder:"COLUMN" help:"Column whose change from null publishes '<topic>:read'."`
-	KeyColumn       string `placeholder:"COLUMN" default:"id" help:"Column that tells the rows apart when one is read. Only with --read-column."`
+	KeyColumn       string `placeholder:"COLUMN" default:"id" help:"Column that tells the rows apart when one is read: it must be unique. Only with --read-column."`
 }
 
 // Run attaches a table.

@@ -457,7 +457,7 @@ func TestHintsThatAreOffAreNoticed(t *testing.T) {
 	for _, hints := range []string{"", "off"} {
 		exec(t, conn, `alter database `+conn.Config().Database+` set pgfeed.hints = '`+hints+`'`)
 		findings := examine(t, Options{DatabaseURL: url, Sessions: watched})
-		expect(t, findings, "busy", Warn, "hints are off", "max_prepared_transactions", "set pgfeed.hints = on")
+		expect(t, findings, "busy", Warn, "hints are off", "no attached or watched table", "set pgfeed.hints = on")
 		expect(t, findings, "sessions", Warn, "not reported", "set pgfeed.hints = on")
 	}
 	exec(t, conn, `alter database `+conn.Config().Database+` reset pgfeed.hints`)

@@ -46,9 +46,10 @@ begin
         end loop;
     end if;
     return null;
-exception when undefined_column or undefined_function or datatype_mismatch or insufficient_privilege then
-    raise warning 'pgfeed: changes of % are not understood any more: %', tg_relid::regclass, sqlerrm
-        using hint = 'Call pgfeed.watch_sessions again with the columns that the table has.';
+exception when undefined_column or undefined_function or datatype_mismatch or insufficient_privilege
+    or character_not_in_repertoire or untranslatable_character then
+    raise warning 'pgfeed: which sessions have changed in % can''t be told: %', tg_relid::regclass, sqlerrm
+        using hint = 'All are looked up again instead. If columns were renamed or dropped, call pgfeed.watch_sessions with those that there are.';
     perform pg_notify('pgfeed_sessions', 'all');
     return null;
 end

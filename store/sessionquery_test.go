@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgfeed/pgfeed/gateway/auth"
 	"github.com/pgfeed/pgfeed/store"
+	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
 // reports are what a statement, run by a role, reports of sessions.
@@ -84,6 +85,16 @@ func TestWhoChangesSessionsNeedsNoRightsForTheReports(t *testing.T) {
 		if len(changes) != 1 || len(changes[0].Sessions) != 1 || changes[0].Sessions[0] != auth.Name("token") {
 			t.Errorf("%s: %+v", sql, changes)
 		}
+	}
+}
+
+func TestATokenThatIsntUTF8FailsNoStatement(t *testing.T) {
+	pool := migratedAt(t, storetest.DatabaseIn(t, "SQL_ASCII"))
+	exec(t, pool, `create table logins (token text)`)
+	exec(t, pool, `select pgfeed.watch_sessions('logins', 'session', 'token')`)
+	exec(t, pool, `insert into logins values (E'\351')`)
+	if changes := reports(t, pool, "none", `delete from logins`); len(changes) != 1 || !changes[0].All {
+		t.Errorf("%+v", changes)
 	}
 }
 

@@ -95,7 +95,7 @@ func TestATenantWhoseNameIsLongerOrBrokenInTheDatabasesEncodingFailsNoInsert(t *
 	exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ($1, 'x')`, strings.Repeat("é", 28))
 	pool = migratedAt(t, storetest.DatabaseIn(t, "SQL_ASCII"))
 	for _, times := range []string{"1", "100"} {
-		exec(t, pool, `insert into "activityLogs" ("tenantId", action) values (repeat(E'\\351', `+times+`), 'x')`)
+		exec(t, pool, `insert into "activityLogs" ("tenantId", action) values (repeat(E'\351', `+times+`), 'x')`)
 	}
 }
 

@@ -164,6 +164,12 @@ begin
     for f in select oid from pg_proc where pronamespace = 'pgfeed'::regnamespace loop
         execute format('alter routine %s owner to pgfeed_migration', f);
     end loop;
+    -- Again, since a dump may have been restored without what was revoked.
+    for f in select oid from pgfeed.trigger_functions()
+        union all values ('pgfeed.extend_busy(interval)'::regprocedure), ('pgfeed.maintain(interval, bigint)'),
+            ('pgfeed.turn(interval, bigint)'), ('pgfeed.empty_slot(interval, bigint)') loop
+        execute format('revoke execute on function %s from public', f);
+    end loop;
 
     grant usage on schema pgfeed to pgfeed_gateway;
     grant select on all tables in schema pgfeed to pgfeed_gateway;

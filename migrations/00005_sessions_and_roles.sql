@@ -58,11 +58,11 @@ $$;
 
 -- Reports changes of a table that sessions depend on, so that a revoked session loses its streams at once. kind says what the
 -- key column holds: 'session' a token, 'hash' the SHA-256 of one as bytea, 'user' the id of a user. columns are those whose update
--- matters; null: any update does. The caller must own the table. Where a transaction that uses it doesn't end within a second, this fails
+-- matters; null: any update does. The caller must own the table. Where a transaction that uses it doesn't end within two seconds, this fails
 -- (lock_not_available): the application's statements wait behind it meanwhile.
 -- +goose StatementBegin
 create function pgfeed.watch_sessions("table" regclass, kind text, key_column text, columns text[] default null)
-returns void language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 declare
     col  text;
     args text;
@@ -89,10 +89,10 @@ end
 $$;
 -- +goose StatementEnd
 
--- Stops that, if it gets the table within a second. True when the table was watched.
+-- Stops that, if it gets the table within two seconds. True when the table was watched.
 -- +goose StatementBegin
 create function pgfeed.unwatch_sessions("table" regclass) returns boolean
-language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 declare
     name text;
     was  boolean := false;

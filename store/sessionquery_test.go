@@ -2,8 +2,8 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -147,7 +147,7 @@ func TestTablesThatAreInUseAreNotWaitedForInFrontOfTheApplication(t *testing.T) 
 		if err == nil || ctx.Err() != nil {
 			t.Errorf("%s: %v", what, err)
 		}
-		if what == "watch" && err != nil && !strings.Contains(err.Error(), "try again") {
+		if what == "watch" && !errors.Is(err, store.ErrTableInUse) {
 			t.Errorf("%v", err)
 		}
 	}

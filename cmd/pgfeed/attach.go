@@ -29,6 +29,7 @@ func (c attachCmd) Run(ctx context.Context, io streams) error {
 	attachment := store.Attachment{
 		Table: c.Table, Topic: c.Topic, TenantColumn: c.TenantColumn, RecipientColumn: c.RecipientColumn,
 		ReadColumn: c.ReadColumn, KeyColumn: c.KeyColumn,
+		Warned: func(text string) { _, _ = fmt.Fprintf(io.err, "warning: %s\n", text) },
 	}
 	if err := locking(ctx, io, func() error { return store.Attach(ctx, pool, attachment) }); err != nil {
 		return err

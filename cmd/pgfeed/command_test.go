@@ -239,7 +239,7 @@ func TestAnyTableCanBeAttached(t *testing.T) {
 	if code, _, err := command(t, read...); code != exitFailed || !strings.Contains(err, "--key-column") {
 		t.Errorf("without a column id: %d %q", code, err)
 	}
-	if code, _, err := command(t, append(read, "--key-column", "total")...); code != 0 {
+	if code, _, err := command(t, append(read, "--key-column", "total")...); code != 0 || !strings.Contains(err, `warning: pgfeed: key column "total" of table shop."Orders" has no unique index`) {
 		t.Fatalf("attach with another key: %d %q", code, err)
 	}
 	exec(t, pool, `update shop."Orders" set "paidAt" = now()`)

@@ -280,12 +280,17 @@ $$;
 -- +goose StatementEnd
 
 -- The channel on which a tenant's hints are sent. An identifier holds 63 bytes; a longer name is replaced by a hash
--- behind another separator, so that it can't be taken for a tenant's own name. gateway.Channel is the same in Go.
+-- behind another separator, so that it can't be taken for a tenant's own name. gateway.Channel is the same in Go, in UTF-8. Where the name is
+-- longer in the database's encoding than Postgres takes, the hash fails no INSERT, though nobody listens to it. SQL_ASCII's bytes may be anything.
 -- +goose StatementBegin
 create function pgfeed.channel(tenant text) returns text
-language sql immutable strict parallel safe as $$
-    select case when octet_length('pgfeed:' || tenant) <= 63 then 'pgfeed:' || tenant
-                else 'pgfeed#' || left(encode(sha256(convert_to(tenant, 'UTF8')), 'hex'), 56) end
+language plpgsql immutable strict parallel safe as $$ -- SQL that isn't inlined would take several times as long
+declare
+    utf8 constant bytea := convert_to(tenant, case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end);
+begin
+    return case when octet_length(tenant) <= 56 and octet_length(utf8) <= 56 then 'pgfeed:' || tenant
+                else 'pgfeed#' || left(encode(sha256(utf8), 'hex'), 56) end;
+end
 $$;
 -- +goose StatementEnd
 

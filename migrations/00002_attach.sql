@@ -202,8 +202,8 @@ $$;
 -- +goose StatementEnd
 
 -- Publishes the rows inserted into a table from now on as '<topic>:new' and, where read_column is given, rows whose read
--- column goes from null to a value as '<topic>:read'; key_column tells such rows apart. Attaching again changes the settings. The caller must
--- own the table, and be the owner of this schema or a member of it. Like detach it gives up (lock_not_available) when it has waited for two
+-- column goes from null to a value as '<topic>:read'; key_column tells such rows apart: it must be unique. Attaching again changes the settings.
+-- The caller must own the table, and be the owner of this schema or a member of it. Like detach it gives up (lock_not_available) when it has waited for two
 -- seconds for the table: whoever writes to that waits behind it, and gateways that start wait for the lock on pgfeed.state. The triggers carry the
 -- settings as arguments, for whoever looks.
 -- +goose StatementBegin
@@ -257,10 +257,15 @@ begin
             raise exception 'pgfeed: key column "%" of table % is of type %, which can''t be compared', key_column, "table", key
                 using errcode = 'datatype_mismatch', hint = 'Name another with key_column (--key-column).';
         end;
+        if not exists (select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+            where indrelid = "table" and attname = key_column and indisunique and indisvalid and indnkeyatts = 1 and indpred is null) then
+            raise warning 'pgfeed: key column "%" of table % has no unique index of its own', key_column, "table"
+                using hint = 'Rows that share a key are taken for one another when they are read in one statement, and published again and again.';
+        end if;
     end if;
     if remote is not null then
         raise exception 'pgfeed: foreign table % is a part of %: what is written to it can''t be published, and would fail', remote, "table"
-            using errcode = 'wrong_object_type', hint = 'Take it out of the table (alter table … detach partition, or no inherit) first.';
+            using errcode = 'wrong_object_type', hint = 'Take it out of the table (alter table ... detach partition, or no inherit) first.';
     end if;
     root := pg_partition_root("table");
     if root <> "table" and not exists (select from pg_trigger where tgrelid = root and tgname = 'pgfeed_insert') then

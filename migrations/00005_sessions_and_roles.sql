@@ -46,9 +46,10 @@ begin
         end loop;
     end if;
     return null;
-exception when undefined_column or undefined_function or datatype_mismatch or insufficient_privilege then
-    raise warning 'pgfeed: changes of % are not understood any more: %', tg_relid::regclass, sqlerrm
-        using hint = 'Call pgfeed.watch_sessions again with the columns that the table has.';
+exception when undefined_column or undefined_function or datatype_mismatch or insufficient_privilege
+    or character_not_in_repertoire or untranslatable_character then
+    raise warning 'pgfeed: which sessions have changed in % can''t be told: %', tg_relid::regclass, sqlerrm
+        using hint = 'All are looked up again instead. If columns were renamed or dropped, call pgfeed.watch_sessions with those that there are.';
     perform pg_notify('pgfeed_sessions', 'all');
     return null;
 end
@@ -57,11 +58,11 @@ $$;
 
 -- Reports changes of a table that sessions depend on, so that a revoked session loses its streams at once. kind says what the
 -- key column holds: 'session' a token, 'hash' the SHA-256 of one as bytea, 'user' the id of a user. columns are those whose update
--- matters; null: any update does. The caller must own the table. Where a transaction that uses it doesn't end within a second, this fails
+-- matters; null: any update does. The caller must own the table. Where a transaction that uses it doesn't end within two seconds, this fails
 -- (lock_not_available): the application's statements wait behind it meanwhile.
 -- +goose StatementBegin
 create function pgfeed.watch_sessions("table" regclass, kind text, key_column text, columns text[] default null)
-returns void language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
+returns void language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 declare
     col  text;
     args text;
@@ -88,10 +89,10 @@ end
 $$;
 -- +goose StatementEnd
 
--- Stops that, if it gets the table within a second. True when the table was watched.
+-- Stops that, if it gets the table within two seconds. True when the table was watched.
 -- +goose StatementBegin
 create function pgfeed.unwatch_sessions("table" regclass) returns boolean
-language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '1s' as $$
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 declare
     name text;
     was  boolean := false;
@@ -162,6 +163,12 @@ begin
     end loop;
     for f in select oid from pg_proc where pronamespace = 'pgfeed'::regnamespace loop
         execute format('alter routine %s owner to pgfeed_migration', f);
+    end loop;
+    -- Again, since a dump may have been restored without what was revoked.
+    for f in select oid from pgfeed.trigger_functions()
+        union all values ('pgfeed.extend_busy(interval)'::regprocedure), ('pgfeed.maintain(interval, bigint)'),
+            ('pgfeed.turn(interval, bigint)'), ('pgfeed.empty_slot(interval, bigint)') loop
+        execute format('revoke execute on function %s from public', f);
     end loop;
 
     grant usage on schema pgfeed to pgfeed_gateway;

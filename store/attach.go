@@ -17,7 +17,9 @@ type Attachment struct {
 	TenantColumn    string
 	RecipientColumn string // optional: the user that alone may see a row
 	ReadColumn      string // optional: publishes <topic>:read when it is set
-	KeyColumn       string // with ReadColumn: tells rows apart; "id" where it is empty
+	KeyColumn       string // with ReadColumn: tells rows apart, and so is unique; "id" where it is empty
+
+	Warned func(text string) // optional: takes what the database warns of
 }
 
 // ErrTableInUse says that a table could not be locked within two seconds. Nothing has changed; trying again may do.
@@ -33,6 +35,11 @@ func Attach(ctx context.Context, pool *pgxpool.Pool, a Attachment) error {
 	}
 	// Whatever the database's default is.
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		if a.Warned != nil {
+			data := tx.Conn().PgConn().CustomData()
+			data[warned] = a.Warned
+			defer delete(data, warned)
+		}
 		_, err := tx.Exec(ctx, `select pgfeed.attach($1::text::regclass, $2, $3, $4, $5, coalesce($6, 'id'))`,
 			a.Table, a.Topic, a.TenantColumn, optional(a.RecipientColumn), optional(a.ReadColumn), optional(a.KeyColumn))
 		return err
@@ -45,6 +52,22 @@ func Detach(ctx context.Context, pool *pgxpool.Pool, table string) (bool, error)
 	var was bool
 	err := pool.QueryRow(ctx, `select pgfeed.detach($1::text::regclass)`, table).Scan(&was)
 	return was, tableError("detach", table, err)
+}
+
+// warned is the key of a function, among a connection's own data, that takes what the server warns of.
+const warned = "pgfeed.warned"
+
+func passWarning(c *pgconn.PgConn, n *pgconn.Notice) {
+	if take, ok := c.CustomData()[warned].(func(string)); ok && n.SeverityUnlocalized == "WARNING" {
+		take(withHint((*pgconn.PgError)(n)))
+	}
+}
+
+func withHint(e *pgconn.PgError) string {
+	if e.Hint == "" {
+		return e.Message
+	}
+	return e.Message + ". " + e.Hint
 }
 
 func tableError(verb, table string, err error) error {
@@ -60,11 +83,7 @@ func tableError(verb, table string, err error) error {
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		text := pg.Message
-		if pg.Hint != "" {
-			text += ". " + pg.Hint
-		}
-		return fmt.Errorf("%s %s: %s", verb, table, text)
+		return fmt.Errorf("%s %s: %s", verb, table, withHint(pg))
 	}
 	return fmt.Errorf("%s %s: %w", verb, table, err)
 }

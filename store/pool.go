@@ -23,6 +23,7 @@ func NewPool(url string) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	introduce(cfg.ConnConfig, "pgfeed")
+	cfg.ConnConfig.OnNotice = passWarning
 	if !strings.Contains(url, "connect_timeout") {
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
 	}

@@ -241,8 +241,8 @@ select pgfeed.hinting() and coalesce(bool_and(exists (
 }
 
 // Watch makes the tables report changes of sessions, so that revoked sessions lose their streams at once, and lets gateways
-// read what they need of them. It gives the names of the tables. The database role must own them. A table that somebody else's
-// transaction keeps for longer than a second is an error, and then nothing has changed.
+// read what they need of them. It gives the names of the tables. The database role must own them. ErrTableInUse: one of
+// them could not be locked.
 func (q *SessionQuery) Watch(ctx context.Context) ([]string, error) {
 	p, err := q.ready(ctx)
 	if err != nil {
@@ -255,11 +255,8 @@ func (q *SessionQuery) Watch(ctx context.Context) ([]string, error) {
 				return fmt.Errorf("%w: for a query of your own call pgfeed.watch_sessions in SQL, once for each table", ErrSessionTables)
 			}
 			_, err := tx.Exec(ctx, `select pgfeed.watch_sessions($1::text::regclass, $2, $3, $4)`, t.name, t.kind, t.key, t.columns)
-			if isCode(err, "55P03") { // lock_not_available
-				return fmt.Errorf("watch %s: another transaction uses the table, and the application's would have had to wait for it too: try again when it has ended", t.name)
-			}
 			if err != nil {
-				return fmt.Errorf("watch %s: %w", t.name, err)
+				return tableError("watch", t.name, err)
 			}
 			names = append(names, t.name)
 		}

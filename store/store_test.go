@@ -1,21 +1,25 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgfeed/pgfeed/gateway"
+	"github.com/pgfeed/pgfeed/migrations"
 	"github.com/pgfeed/pgfeed/store"
 	"github.com/pgfeed/pgfeed/store/storetest"
 )
@@ -79,11 +83,26 @@ func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
 
 func TestChannelsAreTheSameInGoAndInSQL(t *testing.T) {
 	pool, _ := migrated(t)
-	seen := map[string]string{}
-	for _, tenant := range []string{
+	sameChannels(t, pool,
 		"", "acme", "Acme", " ", `"`, "'", "💡", "a:b", "\n", strings.Repeat("x", 56), strings.Repeat("x", 57), strings.Repeat("x", 300),
-		strings.Repeat("x", 299) + "y", strings.Repeat("é", 28), strings.Repeat("é", 29), strings.Repeat("💡", 14), strings.Repeat("💡", 15),
-	} {
+		strings.Repeat("x", 299)+"y", strings.Repeat("é", 28), strings.Repeat("é", 29), strings.Repeat("💡", 14), strings.Repeat("💡", 15))
+	// There é has one byte.
+	sameChannels(t, migratedAt(t, storetest.DatabaseIn(t, "LATIN1")), "café", strings.Repeat("é", 28), strings.Repeat("é", 29), strings.Repeat("é", 57))
+}
+
+func TestATenantWhoseNameIsLongerOrBrokenInTheDatabasesEncodingFailsNoInsert(t *testing.T) {
+	pool := migratedAt(t, storetest.DatabaseIn(t, "EUC_JP")) // where é has three bytes
+	exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ($1, 'x')`, strings.Repeat("é", 28))
+	pool = migratedAt(t, storetest.DatabaseIn(t, "SQL_ASCII"))
+	for _, times := range []string{"1", "100"} {
+		exec(t, pool, `insert into "activityLogs" ("tenantId", action) values (repeat(E'\351', `+times+`), 'x')`)
+	}
+}
+
+func sameChannels(t *testing.T, pool *pgxpool.Pool, tenants ...string) {
+	t.Helper()
+	seen := map[string]string{}
+	for _, tenant := range tenants {
 		var inSQL string
 		if err := pool.QueryRow(t.Context(), `select pgfeed.channel($1)`, tenant).Scan(&inSQL); err != nil {
 			t.Fatal(err)
@@ -95,6 +114,23 @@ func TestChannelsAreTheSameInGoAndInSQL(t *testing.T) {
 			t.Errorf("%.20q and %.20q share channel %q", tenant, other, inSQL)
 		}
 		seen[inSQL] = tenant
+	}
+}
+
+// Not all encodings of databases have more.
+func TestMigrationsAreASCII(t *testing.T) {
+	files, err := fs.Glob(migrations.FS, "*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%q, %v", files, err)
+	}
+	for _, file := range files {
+		text, err := fs.ReadFile(migrations.FS, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := bytes.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }); i >= 0 {
+			t.Errorf("%s: %q", file, text[max(0, i-20):i+3])
+		}
 	}
 }
 
@@ -192,6 +228,28 @@ func TestARowWithoutATenantIsAWarningAndTheRowIsKept(t *testing.T) {
 		if err := pool.QueryRow(t.Context(), `select count(*) from t`).Scan(&rows); err != nil || rows != 3 {
 			t.Errorf("%s: %d rows, %v", c.column, rows, err)
 		}
+	}
+}
+
+func TestAKeyThatIsntUniqueIsAWarning(t *testing.T) {
+	_, url := migrated(t)
+	conn, notices := noticing(t, url)
+	if _, err := conn.Exec(t.Context(), `create table t (id int primary key, org text, once int unique, part int, pair int, lower text, plain int, read_at date, unique (pair, org));
+		create unique index on t (part) where part > 0; create unique index on t (lower(lower)); create index on t (plain)`); err != nil {
+		t.Fatal(err)
+	}
+	for key, unique := range map[string]bool{"id": true, "once": true, "part": false, "pair": false, "lower": false, "plain": false} {
+		*notices = nil
+		if _, err := conn.Exec(t.Context(), `select pgfeed.attach('t', 'activity', 'org', null, 'read_at', $1)`, key); err != nil {
+			t.Fatal(err)
+		}
+		if warned := len(*notices) == 1 && strings.Contains((*notices)[0], `WARNING: pgfeed: key column "`+key+`" of table public.t has no unique index of its own`); warned == unique || unique && len(*notices) > 0 {
+			t.Errorf("%s: notices %q", key, *notices)
+		}
+	}
+	*notices = nil
+	if _, err := conn.Exec(t.Context(), `select pgfeed.attach('t', 'activity', 'org', null, null, 'plain')`); err != nil || len(*notices) > 0 {
+		t.Errorf("without a read column: notices %q, %v", *notices, err)
 	}
 }
 

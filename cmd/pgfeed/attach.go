@@ -16,7 +16,7 @@ type attachCmd struct {
 	TenantColumn    string `required:"" placeholder:"COLUMN" help:"Column that holds the tenant; a row without one isn't published."`
 	RecipientColumn string `placeholder:"COLUMN" help:"Column that holds the only user who may see a row. Without it, or where it is null, everyone in the tenant may."`
 	ReadColumn      string `placeholder:"COLUMN" help:"Column whose change from null publishes '<topic>:read'."`
-	KeyColumn       string `placeholder:"COLUMN" default:"id" help:"Column that tells the rows apart when one is read. Only with --read-column."`
+	KeyColumn       string `placeholder:"COLUMN" default:"id" help:"Column that tells the rows apart when one is read: it must be unique. Only with --read-column."`
 }
 
 // Run attaches a table.
@@ -29,6 +29,7 @@ func (c attachCmd) Run(ctx context.Context, io streams) error {
 	attachment := store.Attachment{
 		Table: c.Table, Topic: c.Topic, TenantColumn: c.TenantColumn, RecipientColumn: c.RecipientColumn,
 		ReadColumn: c.ReadColumn, KeyColumn: c.KeyColumn,
+		Warned: func(text string) { _, _ = fmt.Fprintf(io.err, "warning: %s\n", text) },
 	}
 	if err := locking(ctx, io, func() error { return store.Attach(ctx, pool, attachment) }); err != nil {
 		return err

@@ -239,7 +239,7 @@ func TestAnyTableCanBeAttached(t *testing.T) {
 	if code, _, err := command(t, read...); code != exitFailed || !strings.Contains(err, "--key-column") {
 		t.Errorf("without a column id: %d %q", code, err)
 	}
-	if code, _, err := command(t, append(read, "--key-column", "total")...); code != 0 {
+	if code, _, err := command(t, append(read, "--key-column", "total")...); code != 0 || !strings.Contains(err, `warning: pgfeed: key column "total" of table shop."Orders" has no unique index`) {
 		t.Fatalf("attach with another key: %d %q", code, err)
 	}
 	exec(t, pool, `update shop."Orders" set "paidAt" = now()`)
@@ -262,32 +262,37 @@ func TestAnyTableCanBeAttached(t *testing.T) {
 func TestATableThatIsInUseIsTriedAgain(t *testing.T) {
 	noLeaks(t)
 	url, pool := database(t)
-	user, err := pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer user.Rollback(context.Background()) //nolint:errcheck // where the test has failed
-	if _, err := user.Exec(t.Context(), `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`); err != nil {
-		t.Fatal(err)
-	}
-	said, w := io.Pipe()
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(t.Context(), []string{"detach", `"activityLogs"`, "--database-url", url}, streams{io.Discard, w})
-		_ = w.Close()
-	}()
-	lines := bufio.NewScanner(said)
-	if !lines.Scan() || !strings.Contains(lines.Text(), "trying again (2 of 5)") {
-		t.Errorf("it says %q", lines.Text())
-	}
-	if err := user.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for lines.Scan() {
-		t.Logf("it says %q", lines.Text())
-	}
-	if code := <-ended; code != 0 {
-		t.Errorf("status %d", code)
+	for use, args := range map[string][]string{
+		`insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`: {"detach", `"activityLogs"`},
+		`select from sessions`: {"session", "watch", "--session-preset", "pgfeed"},
+	} {
+		user, err := pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer user.Rollback(context.Background()) //nolint:errcheck // where the test has failed
+		if _, err := user.Exec(t.Context(), use); err != nil {
+			t.Fatal(err)
+		}
+		said, w := io.Pipe()
+		ended := make(chan int, 1)
+		go func() {
+			ended <- run(t.Context(), append(args, "--database-url", url), streams{io.Discard, w})
+			_ = w.Close()
+		}()
+		lines := bufio.NewScanner(said)
+		if !lines.Scan() || !strings.Contains(lines.Text(), "trying again (2 of 5)") {
+			t.Errorf("%s: it says %q", args, lines.Text())
+		}
+		if err := user.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for lines.Scan() {
+			t.Logf("%s: it says %q", args, lines.Text())
+		}
+		if code := <-ended; code != 0 {
+			t.Errorf("%s: status %d", args, code)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ type limitFlags struct {
 	MaxURLBytes           int           `default:"8192" placeholder:"BYTES" help:"Longest URL; more gets 414."`
 	MaxBodyBytes          int           `default:"65536" placeholder:"BYTES" help:"Longest request body; more gets 413."`
 	HeaderTimeout         time.Duration `default:"10s" help:"Time in which a request's header must have come, or the connection is closed."`
-	RequestTimeout        time.Duration `default:"1m" help:"Time in which a request's body must have come and its answer must have been taken, or the connection is closed. Streams have limits of their own."`
+	RequestTimeout        time.Duration `default:"1m" help:"Time in which a request's body must have come and its answer must have been taken, or the connection is closed. Keep it above 25s: looking up a session and reading may take 10s each, and an answer that is ready later can't be sent. Streams have limits of their own."`
 	TrustedProxies        []string      `placeholder:"CIDR" help:"Networks of the proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8. Without it all that come through a proxy count as one address."`
 	CORSOrigin            []string      `placeholder:"ORIGIN" help:"Other sites whose pages may use the API with a visitor's credentials, such as https://app.example.com; exact, one by one."`
 }

@@ -133,8 +133,12 @@ func (c sessionWatchCmd) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer pool.Close()
-	tables, err := c.source(pool).Watch(ctx)
-	if err != nil {
+	source := c.source(pool)
+	var tables []string
+	if err := locking(ctx, io, func() (err error) {
+		tables, err = source.Watch(ctx)
+		return err
+	}); err != nil {
 		return err
 	}
 	for _, table := range tables {

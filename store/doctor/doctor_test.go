@@ -380,6 +380,7 @@ func TestTablesThatDontPublishAreNamed(t *testing.T) {
 		`create table orders (id int primary key, org text)`, `select pgfeed.attach('orders', 'activity', 'org')`, `alter table orders rename org to organisation`,
 		`alter table "activityLogs" disable trigger pgfeed_insert`,
 		`drop trigger pgfeed_insert on notifications`,
+		`create table letters (nr int unique, org text, read_at date)`, `select pgfeed.attach('letters', 'activity', 'org', null, 'read_at', 'nr')`, `alter table letters drop nr`,
 		`create table invoices (org uuid not null)`, `select pgfeed.attach('invoices', 'activity', 'org')`, `alter table invoices alter org drop not null`,
 		`create table bills (org varchar(50))`, `select pgfeed.attach('bills', 'activity', 'org')`, `alter table bills alter org type text`,
 		`create foreign data wrapper nowhere`, `create server nowhere foreign data wrapper nowhere`,
@@ -389,7 +390,8 @@ func TestTablesThatDontPublishAreNamed(t *testing.T) {
 		`create table visits (org text not null, day date) partition by range (day)`, `create table visits_old partition of visits for values from ('1970-01-01') to ('2020-01-01')`,
 		`select pgfeed.attach('visits', 'activity', 'org')`, `select pgfeed.attach('visits_old', 'activity', 'org')`, `select pgfeed.detach('visits')`)
 	findings := examine(t, Options{DatabaseURL: url})
-	expect(t, findings, "tables", Fail, "orders", `"org"`, "Attach it again")
+	expect(t, findings, "tables", Fail, "orders", `"org"`, "no row is published", "Attach it again")
+	expect(t, findings, "tables", Fail, "letters", `"nr"`, "nothing is published as read", "Attach it again")
 	expect(t, findings, "tables", Fail, `"activityLogs"`, "disabled", `alter table "activityLogs" enable trigger pgfeed_insert`)
 	expect(t, findings, "tables", Fail, "notifications", "pgfeed_insert is gone")
 	expect(t, findings, "tables", Warn, "invoices", `"org" may be null`)
@@ -401,7 +403,7 @@ func TestTablesThatDontPublishAreNamed(t *testing.T) {
 		}
 	}
 	expect(t, findings, "tables", Fail, "visits_old is a partition of visits", "pgfeed attach visits")
-	exec(t, conn, `select pgfeed.detach('visits_old')`, `select pgfeed.detach('bills')`, `select pgfeed.detach('parcels')`, `select pgfeed.detach('invoices')`, `select pgfeed.detach('offers')`, `select pgfeed.detach('orders')`, `select pgfeed.detach('"activityLogs"')`, `select pgfeed.detach('notifications')`)
+	exec(t, conn, `select pgfeed.detach('visits_old')`, `select pgfeed.detach('letters')`, `select pgfeed.detach('bills')`, `select pgfeed.detach('parcels')`, `select pgfeed.detach('invoices')`, `select pgfeed.detach('offers')`, `select pgfeed.detach('orders')`, `select pgfeed.detach('"activityLogs"')`, `select pgfeed.detach('notifications')`)
 	expect(t, examine(t, Options{DatabaseURL: url}), "tables", Warn, "no table is attached", "pgfeed attach")
 }
 
@@ -457,7 +459,7 @@ func TestHintsThatAreOffAreNoticed(t *testing.T) {
 	for _, hints := range []string{"", "off"} {
 		exec(t, conn, `alter database `+conn.Config().Database+` set pgfeed.hints = '`+hints+`'`)
 		findings := examine(t, Options{DatabaseURL: url, Sessions: watched})
-		expect(t, findings, "busy", Warn, "hints are off", "max_prepared_transactions", "set pgfeed.hints = on")
+		expect(t, findings, "busy", Warn, "hints are off", "no attached or watched table", "set pgfeed.hints = on")
 		expect(t, findings, "sessions", Warn, "not reported", "set pgfeed.hints = on")
 	}
 	exec(t, conn, `alter database `+conn.Config().Database+` reset pgfeed.hints`)

@@ -132,7 +132,7 @@ select seqcache = 1 and seqincrement > 0 and not seqcycle from pg_sequence where
 }
 
 // hintsMend is for all that pgfeed.hinting asks about.
-const hintsMend = "If max_prepared_transactions is above 0 and no attached table takes part in two-phase commit: alter database … set pgfeed.hints = on. " +
+const hintsMend = "If max_prepared_transactions is above 0 and no attached or watched table takes part in two-phase commit: alter database … set pgfeed.hints = on. " +
 	"If pgfeed.hints is off, take that away. Else empty the queue of notifications (see above)."
 
 // longestLease is far more than a gateway ever asks for.

@@ -92,9 +92,13 @@ select t.tgrelid::regclass::text, t.tgname::text, t.tgenabled::text, t.tgargs,
 
 // examine gives what is wrong with one trigger.
 func (a attachment) examine() []Finding {
+	without := "no row is published"
+	if a.trigger == "pgfeed_read" {
+		without = "nothing is published as read"
+	}
 	if a.enabled == "D" || a.enabled == "R" {
 		return one(Fail, fmt.Sprintf("alter table %s enable trigger %s", a.table, a.trigger),
-			"%s: trigger %s is disabled: nothing is published", a.table, a.trigger)
+			"%s: trigger %s is disabled: %s", a.table, a.trigger, without)
 	}
 	if a.root != "" {
 		return one(Fail, "Attach it, and its partitions only where they are inserted into by their own names: pgfeed attach "+a.root+" …",
@@ -120,7 +124,7 @@ func (a attachment) examine() []Finding {
 	}
 	if len(gone) > 0 {
 		return one(Fail, "Attach it again with the columns that it has: pgfeed attach "+a.table+" …",
-			"%s has no column %s any more: nothing is published", a.table, strings.Join(gone, ", "))
+			"%s has no column %s any more: %s", a.table, strings.Join(gone, ", "), without)
 	}
 	if a.trigger == "pgfeed_insert" && !a.warns && slices.Contains(a.nullable, a.columns[0]) {
 		return one(Warn, "Attach it again, for a warning at each such INSERT, or have the column not null.",

@@ -254,6 +254,34 @@ describe('a feed after somebody else has signed in', () => {
     unchanged();
   });
 
+  it('loads nothing older of theirs before their list, when the page goes on as them', async () => {
+    // At once, before the components hear of it.
+    world.client.onStatus((status) => {
+      if (status.state === 'unauthorized') world.client.connect();
+    });
+    const stream = await loaded(['2', '1'], '1');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    const older = world.next('/api/activity');
+    await world.changeUser(stream);
+    const theirs = world.next('/api/activity/stream').stream();
+    older.json(page(['0']));
+    await world.step();
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    expect(world.transport.waiting).toBe(0);
+    expect(shown()).toEqual(['did 2', 'did 1']);
+
+    theirs.hello('c8');
+    await world.step();
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.answer('/api/activity?', page(['8'], '8'));
+    expect(world.transport.waiting).toBe(0);
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.answer('/api/activity?', page(['7']));
+    expect(shown()).toEqual(['did 8', 'did 7']);
+  });
+
   it('shows nothing of a reload that was under way', async () => {
     const stream = await loaded(['2', '1']);
     stream.frame('reset', { reason: 'expired' });

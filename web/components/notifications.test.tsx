@@ -231,6 +231,41 @@ describe('NotificationList', () => {
     expect(said(2)).toBe(true);
   });
 
+  it('marks and counts nothing of theirs before their list, when the page goes on as them', async () => {
+    const stream = await loaded([notification('2'), notification('1')], 2, '1');
+    stream.frame('notification:new', envelope('notification:new', notification('3')));
+    await world.step();
+    const count = world.next('/api/notifications?limit=1');
+    await world.changeUser(stream);
+    act(() => void world.client.connect());
+    await world.step();
+    const theirs = world.next('/api/activity/stream').stream();
+    count.fail();
+    await world.step();
+    const mark = async () => {
+      fireEvent.click(item('Task 2'));
+      fireEvent.click(screen.getByRole('button', { name: 'Mark all read' }));
+      fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+      await world.advance(1_000);
+      expect(world.transport.waiting).toBe(0);
+      expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([true, true]);
+    };
+    await mark();
+    theirs.hello('b');
+    await world.step();
+    const list = world.next('/api/notifications?limit=30');
+    await mark();
+    list.json(page([notification('8')], 5));
+    await world.step();
+    expect(said(5)).toBe(true);
+    fireEvent.click(item('Task 8'));
+    await world.answer('/api/notifications/8/read', {
+      notification: notification('8', read),
+      unread: 4,
+    });
+    expect(said(4)).toBe(true);
+  });
+
   it('does not list on top what was read further down while it loaded', async () => {
     const stream = await loaded([notification('9')], 2);
     stream.frame('reset', { reason: 'expired' });

@@ -96,8 +96,8 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
       this.#show(list);
       return;
     }
-    const kept = list.slice(0, MOST_ITEMS);
-    this.#show(kept, this.#older.continueFrom(kept.at(-1)?.id ?? null));
+    const older = this.#older.continueAfterCut(list.slice(MOST_ITEMS));
+    this.#show(list.slice(0, MOST_ITEMS), older);
   }
 
   async #load(signal: AbortSignal): Promise<LoadedPage> {

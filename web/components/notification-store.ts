@@ -211,8 +211,8 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
       this.#show(items);
       return;
     }
-    const kept = items.slice(0, MOST_ITEMS);
-    this.#show(kept, this.#older.continueFrom(kept.at(-1)?.id ?? null));
+    const older = this.#older.continueAfterCut(items.slice(MOST_ITEMS));
+    this.#show(items.slice(0, MOST_ITEMS), older);
   }
 
   /** The page's notifications, with what the stream has said of them meanwhile. */

@@ -60,6 +60,19 @@ export class OlderPages<Page extends OlderPage> {
     return olderOf(before);
   }
 
+  /**
+   * Says what the list has let go of at its end. It lists in the order of commits, and pages go by id: these go on above
+   * all that was let go of, and bring some that are listed.
+   */
+  continueAfterCut(cut: readonly { readonly id: string }[]): OlderState {
+    let before = BigInt(this.#before ?? 0);
+    for (const { id } of cut) {
+      const above = BigInt(id) + 1n;
+      if (above > before) before = above;
+    }
+    return this.continueFrom(String(before));
+  }
+
   /** Gives up the page that is on its way, which can be asked for again. */
   abort(): void {
     if (this.#call !== null) this.#onState(this.continueFrom(this.#before));

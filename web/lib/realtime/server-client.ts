@@ -141,6 +141,7 @@ export abstract class ServerClient extends BaseClient {
     } else if (result.kind === 'failed') {
       if (result.badCursor) this.forgetCursor();
     } else if (result.identity === null || this.isStill(result.identity)) {
+      if (result.time !== null) this.ahead = this.clock.now() - result.time;
       // Whatever the browser says.
       this.offline = false;
       onPage(result);

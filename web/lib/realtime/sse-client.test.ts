@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ConnectionState, RealtimeClient, ResetReason } from './client.js';
 import type { ClientOptions } from './options.js';
+import { PollingClient } from './polling-client.js';
 import { SSEClient } from './sse-client.js';
 import { ManualClock, settle } from './testing/manual-clock.js';
 import { activity, type ScriptedStream, ScriptedTransport } from './testing/scripted-transport.js';
@@ -267,6 +268,20 @@ describe('the clock of the server', () => {
     transport.next().json({}, 503, { Date: inSeconds(60).toUTCString() });
     await settle();
     expect(client.clockAhead).toBe(-60_000);
+  });
+
+  it('is told by polls too', async () => {
+    client = new PollingClient({ fetch: transport.fetch, clock, cursor: 'c0' });
+    client.connect();
+    await settle();
+    const answer = { events: [], cursor: 'c1', more: false };
+    transport.next().json(answer, 200, { Date: inSeconds(-60).toUTCString() });
+    await settle();
+    expect(client.clockAhead).toBe(60_000);
+    await clock.advance(30_000);
+    transport.next().json(answer);
+    await settle();
+    expect(client.clockAhead).toBe(60_000);
   });
 });
 

@@ -117,6 +117,18 @@ describe('ActivityFeed', () => {
     expect(shown()).toEqual(['did 2', 'did 1']);
   });
 
+  it('keeps the focus of who was about to load again by hand when it is loaded without', async () => {
+    world.render(<ActivityFeed />);
+    await world.step();
+    world.next('/api/activity').fail();
+    await world.step();
+    act(() => screen.getByRole('button', { name: 'Try again' }).focus());
+    await world.open('c9');
+    await world.answer('/api/activity', page(['1']));
+    expect(screen.queryByRole('button', { name: 'Try again' })).toBeNull();
+    expect(document.activeElement).toBe(feed());
+  });
+
   it('says that it is offline where it has nothing, and not that nothing happened', async () => {
     await loaded([]);
     window.dispatchEvent(new Event('offline'));

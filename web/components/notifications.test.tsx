@@ -187,9 +187,11 @@ describe('NotificationList', () => {
     fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
     await world.answer('/api/notifications', page([notification('8')], 2));
     expect(item('Task 8')).toBeTruthy();
+    act(() => screen.getByRole('button', { name: 'Try again' }).focus());
     await world.advance(1_000);
     await world.answer('/api/notifications', page([notification('10')], 3));
     expect(item('Task 10')).toBeTruthy();
+    expect(document.activeElement?.className).toBe('pgfeed-panel-body');
     expect(screen.queryByText('Away.')).toBeNull();
   });
 

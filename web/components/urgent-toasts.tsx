@@ -51,7 +51,10 @@ export function UrgentToasts({
     // The toast that had the focus has gone, which gives no blur.
     hadFocus.current = false;
     release('focus');
-    if (!shown) goBack();
+    if (shown) return;
+    // What opened in its place may have taken the focus.
+    if ((document.activeElement ?? document.body) === document.body) goBack();
+    else cameFrom.current = null;
   });
 
   const onKeyDown = (event: KeyboardEvent) => {

@@ -319,6 +319,9 @@ describe('a feed after somebody else has signed in', () => {
 
     // Only when the page goes on as them.
     act(() => void world.client.connect());
+    await world.step();
+    expect(screen.queryByRole('alert')).toBeNull();
+    expect(feed().getAttribute('aria-busy')).toBe('true');
     await world.open('c8');
     // The one that was asked for before it had its place is given up.
     world.next('/api/activity?');

@@ -120,6 +120,7 @@ export class GaplessLoader {
       this.#foreign = true;
       this.#onState({ kind: 'failed', message: '' });
       await until(client, signal, () => isRunning(client));
+      if (!signal.aborted) this.#onState({ kind: 'loading' });
     }
     for (let failures = 1; !signal.aborted; failures++) {
       try {

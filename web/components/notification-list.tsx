@@ -106,7 +106,7 @@ export function NotificationList({ className = '', onSelect, groupWindow }: Noti
                     category={row.category}
                     items={row.items}
                     onSelect={select}
-                    onMarkRead={markRead}
+                    onMarkRead={signedOut === null ? markRead : null}
                   />
                 )}
               </li>

@@ -358,6 +358,21 @@ describe('groups', () => {
     );
   });
 
+  it('mark nothing for who is signed out', async () => {
+    const stream = await loaded([task('2'), task('1')], 2);
+    fireEvent.click(screen.getByRole('button', { name: /2 tasks assigned/ }));
+    const markAll = screen.getByRole('button', { name: 'Mark these read' });
+    expect(markAll.getAttribute('aria-disabled')).toBe('false');
+    stream.break();
+    await world.advance(1_000);
+    await world.answer('/api/activity/stream', {}, 401);
+    expect(markAll.getAttribute('aria-disabled')).toBe('true');
+    fireEvent.click(markAll);
+    await world.step();
+    expect(world.transport.waiting).toBe(0);
+    expect(screen.getAllByRole('button', { name: /^Unread: Task/ })).toHaveLength(2);
+  });
+
   it('stay open while one joins', async () => {
     const stream = await loaded([task('2'), task('1')], 2);
     fireEvent.click(screen.getByRole('button', { name: /2 tasks assigned/ }));

@@ -106,6 +106,30 @@ describe('the focus', () => {
     expect(toasts()).toEqual([]);
   });
 
+  it('stays where it is when another toast is closed without it', async () => {
+    for (const id of ['1', '2', '3']) await arrive(id);
+    act(() => button('Dismiss: Task 2').focus());
+    fireEvent.click(button('Dismiss: Task 3'));
+    expect(document.activeElement).toBe(button('Dismiss: Task 2'));
+  });
+
+  it('does not return to where it came from once it has gone elsewhere by itself', async () => {
+    await arrive('1');
+    act(() => elsewhere().focus());
+    pressF8();
+    const other = document.body.appendChild(document.createElement('button'));
+    act(() => other.focus());
+    fireEvent.click(button('Dismiss: Task 1'));
+    expect(toasts()).toEqual([]);
+    expect(document.activeElement).toBe(other);
+
+    await arrive('2');
+    act(() => button('Dismiss: Task 2').focus());
+    fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
+    expect(document.activeElement).not.toBe(elsewhere());
+    other.remove();
+  });
+
   it('holds nothing once its toast is pushed out', async () => {
     for (const id of ['1', '2', '3']) await arrive(id);
     act(() => button('Dismiss: Task 1').focus());

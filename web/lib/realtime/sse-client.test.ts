@@ -612,4 +612,36 @@ describe('reset', () => {
     expect(resets).toEqual(['invalid']);
     expect(client.cursor).toBe('c5');
   });
+
+  it('is told to nobody who has disconnected on hearing that it is live, but after the next connect', async () => {
+    client.connect({ cursor: 'nonsense' });
+    await settle();
+    transport.next().json({ title: 'Bad cursor', field: 'cursor' }, 400);
+    const stop = client.onStatus(({ state }) => {
+      if (state === 'live') client.disconnect();
+    });
+    (await nextAttemptAfter(1_000)).stream().hello('c5');
+    await settle();
+    expect(client.status.state).toBe('closed');
+    expect(resets).toEqual([]);
+    stop();
+    client.connect();
+    await goLive('c5');
+    expect(resets).toEqual(['invalid']);
+  });
+
+  it('in a poll is told once to who disconnects on it', async () => {
+    client = new PollingClient({ fetch: transport.fetch, clock, random: () => 0 });
+    client.onReset((reason) => {
+      resets.push(reason);
+      client.disconnect();
+    });
+    client.connect({ cursor: 'nonsense' });
+    await settle();
+    transport.next().json({ title: 'Bad cursor', field: 'cursor' }, 400);
+    const request = await nextAttemptAfter(1_000);
+    request.json({ events: [], cursor: 'c5', more: false, reset: { reason: 'expired' } });
+    await settle();
+    expect(resets).toEqual(['invalid']);
+  });
 });

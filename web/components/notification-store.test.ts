@@ -70,6 +70,16 @@ it('leaves no hole where a transaction that committed late is the last that it k
   expect(ids().filter((id) => id === 600)).toHaveLength(1);
 });
 
+it('goes back no further for a later cut of none but such', async () => {
+  await load(1);
+  for (let id = 601; id <= 661; id++) await hear('notification:new', id);
+  for (let id = 1_001; id <= 1_300; id++) await hear('notification:new', id);
+  expect(ids()).toEqual(Array.from({ length: 300 }, (_, n) => 1_300 - n));
+  store.loadOlder();
+  const request = await world.answer('/api/notifications?limit=30', page(1_000, 30));
+  expect(request.url).toContain('before=1001');
+});
+
 it('can load again what it cut off the whole history', async () => {
   await load(330);
   store.loadOlder();

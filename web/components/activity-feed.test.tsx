@@ -117,6 +117,18 @@ describe('ActivityFeed', () => {
     expect(shown()).toEqual(['did 2', 'did 1']);
   });
 
+  it('keeps the focus of who was about to load again by hand when it is loaded without', async () => {
+    world.render(<ActivityFeed />);
+    await world.step();
+    world.next('/api/activity').fail();
+    await world.step();
+    act(() => screen.getByRole('button', { name: 'Try again' }).focus());
+    await world.open('c9');
+    await world.answer('/api/activity', page(['1']));
+    expect(screen.queryByRole('button', { name: 'Try again' })).toBeNull();
+    expect(document.activeElement).toBe(feed());
+  });
+
   it('says that it is offline where it has nothing, and not that nothing happened', async () => {
     await loaded([]);
     window.dispatchEvent(new Event('offline'));
@@ -254,6 +266,34 @@ describe('a feed after somebody else has signed in', () => {
     unchanged();
   });
 
+  it('loads nothing older of theirs before their list, when the page goes on as them', async () => {
+    // At once, before the components hear of it.
+    world.client.onStatus((status) => {
+      if (status.state === 'unauthorized') world.client.connect();
+    });
+    const stream = await loaded(['2', '1'], '1');
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    const older = world.next('/api/activity');
+    await world.changeUser(stream);
+    const theirs = world.next('/api/activity/stream').stream();
+    older.json(page(['0']));
+    await world.step();
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.step();
+    expect(world.transport.waiting).toBe(0);
+    expect(shown()).toEqual(['did 2', 'did 1']);
+
+    theirs.hello('c8');
+    await world.step();
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.answer('/api/activity?', page(['8'], '8'));
+    expect(world.transport.waiting).toBe(0);
+    fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+    await world.answer('/api/activity?', page(['7']));
+    expect(shown()).toEqual(['did 8', 'did 7']);
+  });
+
   it('shows nothing of a reload that was under way', async () => {
     const stream = await loaded(['2', '1']);
     stream.frame('reset', { reason: 'expired' });
@@ -279,6 +319,9 @@ describe('a feed after somebody else has signed in', () => {
 
     // Only when the page goes on as them.
     act(() => void world.client.connect());
+    await world.step();
+    expect(screen.queryByRole('alert')).toBeNull();
+    expect(feed().getAttribute('aria-busy')).toBe('true');
     await world.open('c8');
     // The one that was asked for before it had its place is given up.
     world.next('/api/activity?');

@@ -51,11 +51,6 @@ export function ActivityFeed({
       feedRef.current?.querySelector<HTMLElement>('article')?.focus({ preventScroll: true });
     });
   };
-  const retry = () => {
-    feed.reload();
-    // The button goes when it is used.
-    feedRef.current?.focus({ preventScroll: true });
-  };
   const loadOlder = () => {
     if (!signedOut) feed.loadOlder();
   };
@@ -81,7 +76,12 @@ export function ActivityFeed({
         )}
       </div>
       {state.kind === 'failed' && !signedOut && (
-        <Failed title={texts.failed} message={state.message} onRetry={retry} />
+        <Failed
+          title={texts.failed}
+          message={state.message}
+          onRetry={feed.reload}
+          listRef={feedRef}
+        />
       )}
       <span className="pgfeed-hidden" role="status">
         {state.kind === 'loading' && texts.loading}

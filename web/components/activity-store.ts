@@ -1,5 +1,5 @@
 import type { ActivityPage, Clock, RealtimeClient, RestApi, Unsubscribe } from '@pgfeed/client';
-import { GaplessLoader, type LoadState } from './gapless-loader.js';
+import { GaplessLoader, type LoadedPage, type LoadState } from './gapless-loader.js';
 import { LiveStore } from './live-store.js';
 import { OlderPages, type OlderState } from './older-pages.js';
 import { type Activity, toActivity } from './rows.js';
@@ -51,7 +51,7 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
       (state) => this.patch({ state }),
     );
     this.#older = new OlderPages(
-      client,
+      this.#loader,
       (before, signal) => api.listActivity({ limit: PAGE_SIZE, before, signal }),
       (page, older) => this.#show(merge(this.get().items, page.events.map(toActivity)), older),
       (older) => this.patch({ older }),
@@ -96,20 +96,22 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
       this.#show(list);
       return;
     }
-    const kept = list.slice(0, MOST_ITEMS);
-    this.#show(kept, this.#older.continueFrom(kept.at(-1)?.id ?? null));
+    const older = this.#older.continueAfterCut(list.slice(MOST_ITEMS));
+    this.#show(list.slice(0, MOST_ITEMS), older);
   }
 
-  async #load(signal: AbortSignal): Promise<string> {
+  async #load(signal: AbortSignal): Promise<LoadedPage> {
     this.#older.abort();
     this.#arrived = [];
     const page = await this.#api.listActivity({ limit: PAGE_SIZE, signal });
-    if (signal.aborted) return page.cursor;
+    return { cursor: page.cursor, show: () => this.#replace(page) };
+  }
+
+  #replace(page: ActivityPage): void {
     const items = merge(this.#arrived, page.events.map(toActivity));
     // Who comes for the first time is not told that all of history is new.
     if (this.#settings.get(SEEN) === null) this.#settings.set(SEEN, items[0]?.id ?? '');
     this.#show(items, this.#older.continueFrom(page.before));
-    return page.cursor;
   }
 
   #show(items: readonly Activity[], older: OlderState = this.get().older): void {

@@ -1,4 +1,4 @@
-import type { RealtimeClient } from '@pgfeed/client';
+import type { ConnectionStatus, RealtimeClient } from '@pgfeed/client';
 
 /** Whether it was started, and keeps trying. */
 export function isRunning({ status }: RealtimeClient): boolean {
@@ -10,8 +10,8 @@ export function isConnected({ status }: RealtimeClient): boolean {
   return status.state === 'live' || status.state === 'polling';
 }
 
-/** Whether somebody else has signed in: what the server gives now belongs to them, and what is changed is theirs. */
-export function isSomebodyElse({ status }: RealtimeClient): boolean {
+/** Whether somebody else has signed in, and the page hasn't gone on as them yet. */
+export function isSomebodyElse(status: ConnectionStatus): boolean {
   return status.state === 'unauthorized' && status.reason === 'identity';
 }
 

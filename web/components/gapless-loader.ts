@@ -1,4 +1,10 @@
-import { ApiError, type Clock, type RealtimeClient, type Unsubscribe } from '@pgfeed/client';
+import {
+  ApiError,
+  type Clock,
+  type ConnectionStatus,
+  type RealtimeClient,
+  type Unsubscribe,
+} from '@pgfeed/client';
 import { isConnected, isRunning, isSomebodyElse, until } from './client-state.js';
 import { isRefusal, untilRetry } from './retry.js';
 
@@ -8,8 +14,14 @@ export type LoadState =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly message: string };
 
-/** Loads a page, shows it, and returns the cursor that came with it. */
-export type LoadPage = (signal: AbortSignal) => Promise<string>;
+/** A page that was loaded: the cursor that came with it, and what shows it. */
+export interface LoadedPage {
+  readonly cursor: string;
+  readonly show: () => void;
+}
+
+/** Loads a page, to be shown unless the signal has aborted. */
+export type LoadPage = (signal: AbortSignal) => Promise<LoadedPage>;
 
 /**
  * Loads history and starts the client where it ends, so that nothing is missed between the two; loads again after a
@@ -26,6 +38,7 @@ export class GaplessLoader {
   #current: AbortController | null = null;
   /** Of the load that is under way. */
   #loading: AbortSignal | null = null;
+  #foreign = false;
 
   constructor(
     client: RealtimeClient,
@@ -44,7 +57,7 @@ export class GaplessLoader {
     this.#begin();
     const stops = [
       this.#client.onReset(() => this.#begin()),
-      this.#client.onStatus(() => this.#distrust()),
+      this.#client.onStatus((status) => this.#distrust(status)),
     ];
     return () => {
       for (const stop of stops) stop();
@@ -57,6 +70,14 @@ export class GaplessLoader {
     return this.#loading !== null && !this.#loading.aborted;
   }
 
+  /**
+   * Somebody else has signed in since the list was loaded: what the server gives now belongs to them, and what is
+   * changed is theirs. Holds until their list is shown, whatever the client does meanwhile.
+   */
+  get isForeign(): boolean {
+    return this.#foreign;
+  }
+
   /** Loads again, for a reader who asks for it. */
   reload(): void {
     this.#onState({ kind: 'loading' });
@@ -66,8 +87,12 @@ export class GaplessLoader {
   async #show(signal: AbortSignal): Promise<string> {
     this.#loading = signal;
     try {
-      const cursor = await this.#load(signal);
-      if (!signal.aborted) this.#onState({ kind: 'ready' });
+      const { cursor, show } = await this.#load(signal);
+      if (!signal.aborted) {
+        this.#foreign = false;
+        show();
+        this.#onState({ kind: 'ready' });
+      }
       return cursor;
     } finally {
       if (this.#loading === signal) this.#loading = null;
@@ -82,15 +107,20 @@ export class GaplessLoader {
   }
 
   /** Waits anew where somebody else has signed in: what is on its way may be theirs. */
-  #distrust(): void {
-    if (this.#current !== null && isSomebodyElse(this.#client)) this.#begin();
+  #distrust(status: ConnectionStatus): void {
+    // Another listener may have started the client again already.
+    if (!isSomebodyElse(status)) return;
+    this.#foreign = true;
+    if (this.#current !== null) this.#begin();
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     const client = this.#client;
-    if (isSomebodyElse(client)) {
+    if (isSomebodyElse(client.status)) {
+      this.#foreign = true;
       this.#onState({ kind: 'failed', message: '' });
       await until(client, signal, () => isRunning(client));
+      if (!signal.aborted) this.#onState({ kind: 'loading' });
     }
     for (let failures = 1; !signal.aborted; failures++) {
       try {

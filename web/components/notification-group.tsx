@@ -15,7 +15,8 @@ export function NotificationGroup({
   category: string;
   items: readonly Notification[];
   onSelect: (item: Notification) => void;
-  onMarkRead: (id: string) => void;
+  /** `null` for who is signed out. */
+  onMarkRead: ((id: string) => void) | null;
 }) {
   const [open, setOpen] = useState(false);
   const listId = useId();
@@ -61,8 +62,8 @@ export function NotificationGroup({
               type="button"
               className="pgfeed-button pgfeed-group-read"
               // It stays when it has done its work, or the focus would be lost.
-              aria-disabled={unread.length === 0}
-              onClick={() => unread.forEach((item) => onMarkRead(item.id))}
+              aria-disabled={unread.length === 0 || onMarkRead === null}
+              onClick={() => unread.forEach((item) => onMarkRead?.(item.id))}
             >
               {texts.markGroupRead}
             </button>

@@ -30,8 +30,6 @@ export function NotificationList({ className = '', onSelect, groupWindow }: Noti
   const signedOut = status.state === 'unauthorized' ? noticeOf(status, messages) : null;
   const canMarkAll = unread > 0 && signedOut === null;
   const bodyRef = useRef<HTMLDivElement>(null);
-  // For a button that goes when it is used.
-  const focusList = () => bodyRef.current?.focus({ preventScroll: true });
   const select = (item: Notification) => {
     markRead(item.id);
     onSelect?.(item);
@@ -72,7 +70,8 @@ export function NotificationList({ className = '', onSelect, groupWindow }: Noti
                 aria-label={messages.dismiss}
                 onClick={() => {
                   list.dismissFailure();
-                  focusList();
+                  // The button goes when it is used.
+                  bodyRef.current?.focus({ preventScroll: true });
                 }}
               >
                 <Icon name="close" />
@@ -85,10 +84,8 @@ export function NotificationList({ className = '', onSelect, groupWindow }: Noti
           <Failed
             title={texts.failed}
             message={state.message}
-            onRetry={() => {
-              list.reload();
-              focusList();
-            }}
+            onRetry={list.reload}
+            listRef={bodyRef}
           />
         )}
         <span className="pgfeed-hidden" role="status">
@@ -109,7 +106,7 @@ export function NotificationList({ className = '', onSelect, groupWindow }: Noti
                     category={row.category}
                     items={row.items}
                     onSelect={select}
-                    onMarkRead={markRead}
+                    onMarkRead={signedOut === null ? markRead : null}
                   />
                 )}
               </li>

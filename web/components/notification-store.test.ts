@@ -55,6 +55,31 @@ it('cuts only for a new one, a page at once, and loads again what it cut', async
   expect(ids()).toEqual(Array.from({ length: 330 }, (_, n) => 1_001 - n));
 });
 
+it('leaves no hole where a transaction that committed late is the last that it keeps', async () => {
+  await load(31);
+  await hear('notification:new', 600);
+  for (let id = 1_001; id <= 1_299; id++) await hear('notification:new', id);
+  expect(ids()).toHaveLength(300);
+  expect(ids().slice(-2)).toEqual([1_001, 600]);
+  store.loadOlder();
+  const request = await world.answer('/api/notifications?limit=30', page(1_000, 30));
+  expect(request.url).toContain('before=1001');
+  expect(ids().slice(298, 302)).toEqual([1_001, 600, 1_000, 999]);
+  store.loadOlder();
+  await world.answer('/api/notifications?limit=30', page(600, 30));
+  expect(ids().filter((id) => id === 600)).toHaveLength(1);
+});
+
+it('goes back no further for a later cut of none but such', async () => {
+  await load(1);
+  for (let id = 601; id <= 661; id++) await hear('notification:new', id);
+  for (let id = 1_001; id <= 1_300; id++) await hear('notification:new', id);
+  expect(ids()).toEqual(Array.from({ length: 300 }, (_, n) => 1_300 - n));
+  store.loadOlder();
+  const request = await world.answer('/api/notifications?limit=30', page(1_000, 30));
+  expect(request.url).toContain('before=1001');
+});
+
 it('can load again what it cut off the whole history', async () => {
   await load(330);
   store.loadOlder();

@@ -7,8 +7,7 @@ import type {
   Unsubscribe,
 } from '@pgfeed/client';
 import { Listeners } from '@pgfeed/client';
-import { isSomebodyElse } from './client-state.js';
-import { GaplessLoader, type LoadState, messageOf } from './gapless-loader.js';
+import { GaplessLoader, type LoadedPage, type LoadState, messageOf } from './gapless-loader.js';
 import { LiveStore } from './live-store.js';
 import { OlderPages, type OlderState } from './older-pages.js';
 import { type Notification, type ReadState, toNotification } from './rows.js';
@@ -81,15 +80,17 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     this.#api = api;
     this.#clock = clock;
     this.#settings = settings;
-    this.#count = new UnreadCount(client, api, clock, (unread) => this.patch({ unread }));
     this.#loader = new GaplessLoader(
       client,
       clock,
       (signal) => this.#load(signal),
       (state) => this.patch({ state }),
     );
+    this.#count = new UnreadCount(this.#loader, client, api, clock, (unread) =>
+      this.patch({ unread }),
+    );
     this.#older = new OlderPages(
-      client,
+      this.#loader,
       (before, signal) => api.listNotifications({ limit: PAGE_SIZE, before, signal }),
       (page, older) => this.#append(page, older),
       (older) => this.patch({ older }),
@@ -119,7 +120,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   /** Marks as read at once, and undoes it where the server can't be told. */
   readonly markRead = (id: string): void => {
     const item = this.get().items.find((other) => other.id === id);
-    if (item?.read !== 'unread' || isSomebodyElse(this.#client)) return;
+    if (item?.read !== 'unread' || this.#loader.isForeign) return;
     this.patch({ failure: null });
     this.#turn([id], 'unread', 'reading');
     const believe = this.#count.begin();
@@ -139,7 +140,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
 
   /** Marks all as read, also those that aren't in the list. */
   readonly markAllRead = (): void => {
-    if (isSomebodyElse(this.#client)) return;
+    if (this.#loader.isForeign) return;
     const ids = this.get()
       .items.filter((item) => item.read === 'unread')
       .map((item) => item.id);
@@ -210,8 +211,8 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
       this.#show(items);
       return;
     }
-    const kept = items.slice(0, MOST_ITEMS);
-    this.#show(kept, this.#older.continueFrom(kept.at(-1)?.id ?? null));
+    const older = this.#older.continueAfterCut(items.slice(MOST_ITEMS));
+    this.#show(items.slice(0, MOST_ITEMS), older);
   }
 
   /** The page's notifications, with what the stream has said of them meanwhile. */
@@ -229,12 +230,20 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     this.#show([...this.get().items, ...more], older);
   }
 
-  async #load(signal: AbortSignal): Promise<string> {
+  async #load(signal: AbortSignal): Promise<LoadedPage> {
     this.#older.abort();
     this.#heard.clear();
     const believe = this.#count.begin();
     const page = await this.#api.listNotifications({ limit: PAGE_SIZE, signal });
-    if (signal.aborted) return page.cursor;
+    const show = () => {
+      this.#replace(page);
+      believe(page.unread);
+      if (this.#heard.size > 0) this.#count.refresh();
+    };
+    return { cursor: page.cursor, show };
+  }
+
+  #replace(page: NotificationPage): void {
     const listed = this.#itemsOf(page);
     const ids = new Set(listed.map((item) => item.id));
     const onTop = [...this.#heard.values()].filter(({ item, isNew }) => isNew && !ids.has(item.id));
@@ -251,9 +260,6 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
       ),
       this.#older.continueFrom(page.before),
     );
-    believe(page.unread);
-    if (this.#heard.size > 0) this.#count.refresh();
-    return page.cursor;
   }
 
   #turn(ids: readonly string[], from: ReadState, to: ReadState): void {

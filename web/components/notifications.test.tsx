@@ -187,9 +187,11 @@ describe('NotificationList', () => {
     fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
     await world.answer('/api/notifications', page([notification('8')], 2));
     expect(item('Task 8')).toBeTruthy();
+    act(() => screen.getByRole('button', { name: 'Try again' }).focus());
     await world.advance(1_000);
     await world.answer('/api/notifications', page([notification('10')], 3));
     expect(item('Task 10')).toBeTruthy();
+    expect(document.activeElement?.className).toBe('pgfeed-panel-body');
     expect(screen.queryByText('Away.')).toBeNull();
   });
 
@@ -229,6 +231,41 @@ describe('NotificationList', () => {
     expect(world.transport.waiting).toBe(0);
     expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([true, true]);
     expect(said(2)).toBe(true);
+  });
+
+  it('marks and counts nothing of theirs before their list, when the page goes on as them', async () => {
+    const stream = await loaded([notification('2'), notification('1')], 2, '1');
+    stream.frame('notification:new', envelope('notification:new', notification('3')));
+    await world.step();
+    const count = world.next('/api/notifications?limit=1');
+    await world.changeUser(stream);
+    act(() => void world.client.connect());
+    await world.step();
+    const theirs = world.next('/api/activity/stream').stream();
+    count.fail();
+    await world.step();
+    const mark = async () => {
+      fireEvent.click(item('Task 2'));
+      fireEvent.click(screen.getByRole('button', { name: 'Mark all read' }));
+      fireEvent.click(screen.getByRole('button', { name: 'Show older' }));
+      await world.advance(1_000);
+      expect(world.transport.waiting).toBe(0);
+      expect([isUnread('Task 2'), isUnread('Task 1')]).toEqual([true, true]);
+    };
+    await mark();
+    theirs.hello('b');
+    await world.step();
+    const list = world.next('/api/notifications?limit=30');
+    await mark();
+    list.json(page([notification('8')], 5));
+    await world.step();
+    expect(said(5)).toBe(true);
+    fireEvent.click(item('Task 8'));
+    await world.answer('/api/notifications/8/read', {
+      notification: notification('8', read),
+      unread: 4,
+    });
+    expect(said(4)).toBe(true);
   });
 
   it('does not list on top what was read further down while it loaded', async () => {
@@ -319,6 +356,21 @@ describe('groups', () => {
     expect(world.transport.requests.slice(-3).map(({ url }) => url)).toEqual(
       ['3', '2', '1'].map((id) => `/api/notifications/${id}/read`),
     );
+  });
+
+  it('mark nothing for who is signed out', async () => {
+    const stream = await loaded([task('2'), task('1')], 2);
+    fireEvent.click(screen.getByRole('button', { name: /2 tasks assigned/ }));
+    const markAll = screen.getByRole('button', { name: 'Mark these read' });
+    expect(markAll.getAttribute('aria-disabled')).toBe('false');
+    stream.break();
+    await world.advance(1_000);
+    await world.answer('/api/activity/stream', {}, 401);
+    expect(markAll.getAttribute('aria-disabled')).toBe('true');
+    fireEvent.click(markAll);
+    await world.step();
+    expect(world.transport.waiting).toBe(0);
+    expect(screen.getAllByRole('button', { name: /^Unread: Task/ })).toHaveLength(2);
   });
 
   it('stay open while one joins', async () => {

@@ -1,6 +1,4 @@
-import type { RealtimeClient } from '@pgfeed/client';
-import { isSomebodyElse } from './client-state.js';
-import { messageOf } from './gapless-loader.js';
+import { type GaplessLoader, messageOf } from './gapless-loader.js';
 
 /** The state of the older entries, below a list. */
 export type OlderState =
@@ -15,7 +13,7 @@ interface OlderPage {
 
 /** Loads what is older than a list, a page at a time, when asked to. */
 export class OlderPages<Page extends OlderPage> {
-  readonly #client: RealtimeClient;
+  readonly #loader: GaplessLoader;
   readonly #ask: (before: string, signal: AbortSignal) => Promise<Page>;
   readonly #onPage: (page: Page, older: OlderState) => void;
   readonly #onState: (older: OlderState) => void;
@@ -23,20 +21,20 @@ export class OlderPages<Page extends OlderPage> {
   #call: AbortController | null = null;
 
   constructor(
-    client: RealtimeClient,
+    loader: GaplessLoader,
     ask: (before: string, signal: AbortSignal) => Promise<Page>,
     onPage: (page: Page, older: OlderState) => void,
     onState: (older: OlderState) => void,
   ) {
-    this.#client = client;
+    this.#loader = loader;
     this.#ask = ask;
     this.#onPage = onPage;
     this.#onState = onState;
   }
 
-  /** Loads the next page; does nothing where there is none. */
+  /** Loads the next page; does nothing where there is none, or it would be somebody else's. */
   load(): void {
-    if (this.#before === null || isSomebodyElse(this.#client)) return;
+    if (this.#before === null || this.#loader.isForeign) return;
     this.#call?.abort();
     const call = new AbortController();
     this.#call = call;
@@ -62,6 +60,19 @@ export class OlderPages<Page extends OlderPage> {
     return olderOf(before);
   }
 
+  /**
+   * Says what the list has let go of at its end. It lists in the order of commits, and pages go by id: these go on above
+   * all that was let go of, and bring some that are listed.
+   */
+  continueAfterCut(cut: readonly { readonly id: string }[]): OlderState {
+    let before = BigInt(this.#before ?? 0);
+    for (const { id } of cut) {
+      const above = BigInt(id) + 1n;
+      if (above > before) before = above;
+    }
+    return this.continueFrom(String(before));
+  }
+
   /** Gives up the page that is on its way, which can be asked for again. */
   abort(): void {
     if (this.#call !== null) this.#onState(this.continueFrom(this.#before));
@@ -69,7 +80,7 @@ export class OlderPages<Page extends OlderPage> {
 
   #isWanted(call: AbortController): boolean {
     if (call.signal.aborted) return false;
-    if (isSomebodyElse(this.#client)) this.abort();
+    if (this.#loader.isForeign) this.abort();
     return !call.signal.aborted;
   }
 }

@@ -1,3 +1,4 @@
+import { type RefObject, useLayoutEffect, useRef } from 'react';
 import { Icon, type IconName } from './icons.js';
 import { usePgfeed } from './provider.js';
 import { useSettledStatus } from './use-connection-status.js';
@@ -37,15 +38,28 @@ export function Failed({
   title,
   message,
   onRetry,
+  listRef,
 }: {
   title: string;
   message?: string;
   /** Left out where trying again is of no use: then it is no news either, and isn't announced. */
   onRetry?: () => void;
+  /** Where the focus goes when the button that had it goes: because it was used, or the list was loaded after all. */
+  listRef?: RefObject<HTMLElement | null>;
 }) {
   const { messages } = usePgfeed();
+  const ref = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const element = ref.current;
+    return () => {
+      if (!element?.contains(document.activeElement)) return;
+      // The list of now: one that is around this has no element yet when the effect begins.
+      // oxlint-disable-next-line react-hooks/exhaustive-deps
+      listRef?.current?.focus({ preventScroll: true });
+    };
+  }, [listRef]);
   return (
-    <div className="pgfeed-failed" role={onRetry && 'alert'}>
+    <div className="pgfeed-failed" ref={ref} role={onRetry && 'alert'}>
       <Icon name="alert" className="pgfeed-failed-icon" />
       <div className="pgfeed-failed-text">
         <p className="pgfeed-failed-title">{title}</p>

@@ -1,5 +1,6 @@
 // @vitest-environment jsdom
 import { act, cleanup, fireEvent, screen } from '@testing-library/react';
+import { useState } from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ScriptedStream } from '@pgfeed/client/testing';
 import type { NotificationType } from './rows.js';
@@ -105,6 +106,30 @@ describe('the focus', () => {
     expect(toasts()).toEqual([]);
   });
 
+  it('stays where it is when another toast is closed without it', async () => {
+    for (const id of ['1', '2', '3']) await arrive(id);
+    act(() => button('Dismiss: Task 2').focus());
+    fireEvent.click(button('Dismiss: Task 3'));
+    expect(document.activeElement).toBe(button('Dismiss: Task 2'));
+  });
+
+  it('does not return to where it came from once it has gone elsewhere by itself', async () => {
+    await arrive('1');
+    act(() => elsewhere().focus());
+    pressF8();
+    const other = document.body.appendChild(document.createElement('button'));
+    act(() => other.focus());
+    fireEvent.click(button('Dismiss: Task 1'));
+    expect(toasts()).toEqual([]);
+    expect(document.activeElement).toBe(other);
+
+    await arrive('2');
+    act(() => button('Dismiss: Task 2').focus());
+    fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
+    expect(document.activeElement).not.toBe(elsewhere());
+    other.remove();
+  });
+
   it('holds nothing once its toast is pushed out', async () => {
     for (const id of ['1', '2', '3']) await arrive(id);
     act(() => button('Dismiss: Task 1').focus());
@@ -131,6 +156,35 @@ describe('the focus', () => {
     expect(hasFocus()).toBe(true);
     await readElsewhere('1');
     expect(document.activeElement).toBe(elsewhere());
+  });
+
+  it('stays with what takes it when the panel for the others opens', async () => {
+    function Page() {
+      const [open, setOpen] = useState(false);
+      return (
+        <>
+          <UrgentToasts onMore={() => setOpen(true)} />
+          {/* oxlint-disable-next-line jsx-a11y/no-autofocus -- as a dialog does */}
+          {open && <input aria-label="panel" autoFocus />}
+        </>
+      );
+    }
+    cleanup();
+    world.render(
+      <>
+        <button type="button">elsewhere</button>
+        <Page />
+      </>,
+    );
+    await world.answer('/api/notifications', empty);
+    stream = await world.open();
+    for (const id of ['1', '2', '3', '4']) await arrive(id);
+    act(() => elsewhere().focus());
+    pressF8();
+    act(() => button('1 more urgent notification').focus());
+    fireEvent.click(button('1 more urgent notification'));
+    expect(toasts()).toEqual([]);
+    expect(document.activeElement).toBe(screen.getByRole('textbox', { name: 'panel' }));
   });
 
   it('returns to where it came from also after a second F8', async () => {

@@ -1,5 +1,5 @@
 import type { Clock, RealtimeClient, RestApi } from '@pgfeed/client';
-import { isSomebodyElse } from './client-state.js';
+import type { GaplessLoader } from './gapless-loader.js';
 import { isRefusal, pause, untilRetry } from './retry.js';
 
 // A burst of events needs a count now and then, not one for each.
@@ -10,6 +10,7 @@ const PAUSE_MS = 250;
  * began last is believed.
  */
 export class UnreadCount {
+  readonly #loader: GaplessLoader;
   readonly #client: RealtimeClient;
   readonly #api: RestApi;
   readonly #clock: Clock;
@@ -21,11 +22,13 @@ export class UnreadCount {
   #abort = new AbortController();
 
   constructor(
+    loader: GaplessLoader,
     client: RealtimeClient,
     api: RestApi,
     clock: Clock,
     onCount: (unread: number) => void,
   ) {
+    this.#loader = loader;
     this.#client = client;
     this.#api = api;
     this.#clock = clock;
@@ -37,7 +40,7 @@ export class UnreadCount {
     this.#begun++;
     const order = this.#begun;
     return (unread) => {
-      if (order < this.#believed || isSomebodyElse(this.#client)) return;
+      if (order < this.#believed || this.#loader.isForeign) return;
       this.#believed = order;
       this.#onCount(unread);
     };
@@ -59,7 +62,8 @@ export class UnreadCount {
 
   async #run(signal: AbortSignal): Promise<void> {
     this.#busy = true;
-    for (let failures = 0; this.#wanted && !signal.aborted;) {
+    // Another user's count comes with their list.
+    for (let failures = 0; this.#wanted && !signal.aborted && !this.#loader.isForeign;) {
       this.#wanted = false;
       const believe = this.begin();
       try {

@@ -51,7 +51,10 @@ export function UrgentToasts({
     // The toast that had the focus has gone, which gives no blur.
     hadFocus.current = false;
     release('focus');
-    if (!shown) goBack();
+    if (shown) return;
+    // What opened in its place may have taken the focus.
+    if ((document.activeElement ?? document.body) === document.body) goBack();
+    else cameFrom.current = null;
   });
 
   const onKeyDown = (event: KeyboardEvent) => {
@@ -67,15 +70,19 @@ export function UrgentToasts({
   const onBlur = (event: FocusEvent<HTMLElement>) => {
     if (event.currentTarget.contains(event.relatedTarget)) return;
     hadFocus.current = false;
+    // The reader has gone elsewhere; a window that goes to the background keeps its place.
+    if (event.relatedTarget !== null) cameFrom.current = null;
     release('focus');
   };
-  const close = (id: string) => {
+  const close = (id: string, clicked: Element) => {
     // It is in the page until the next render, and must not keep the focus.
-    const closing = document.activeElement?.closest('.pgfeed-toast');
+    const closing = clicked.closest('.pgfeed-toast');
     const others = [...(regionRef.current?.querySelectorAll('button') ?? [])];
     dismiss(id);
+    // Not every browser gives the focus to a button that is clicked.
+    if (!closing?.contains(document.activeElement)) return;
     if (toasts.length === 1) goBack();
-    else if (closing) others.find((button) => !closing.contains(button))?.focus();
+    else others.find((button) => !closing.contains(button))?.focus();
   };
   return (
     // The buttons inside are what is operated; these handlers only see to the time and the focus.
@@ -101,10 +108,10 @@ export function UrgentToasts({
           <button
             type="button"
             className="pgfeed-toast-main"
-            onClick={() => {
+            onClick={({ currentTarget }) => {
               notifications.markRead(toast.id);
               onSelect?.(toast);
-              close(toast.id);
+              close(toast.id, currentTarget);
             }}
           >
             <TypeIcon type={toast.type} />
@@ -123,7 +130,7 @@ export function UrgentToasts({
             type="button"
             className="pgfeed-icon-button pgfeed-toast-close"
             aria-label={`${messages.dismiss}: ${toast.title}`}
-            onClick={() => close(toast.id)}
+            onClick={({ currentTarget }) => close(toast.id, currentTarget)}
           >
             <Icon name="close" />
           </button>

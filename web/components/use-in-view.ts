@@ -1,11 +1,11 @@
 import { type RefObject, useEffect, useRef } from 'react';
 
-/** Where an element is in the area that scrolls it. */
+/** Where an element is: in what can be seen of the page, or above or below that. */
 export type InView = 'visible' | 'above' | 'below';
 
 /**
- * Tells where the element of the returned ref is, now and whenever that changes. `margin` widens the area by so many
- * pixels. Where the browser can't tell, nothing is called.
+ * Tells where the element of the returned ref is, now and whenever that changes. So many pixels more above
+ * and below, the `margin`, count as seen. Where the browser can't tell, nothing is called.
  */
 export function useInView<T extends HTMLElement>(
   onChange: (where: InView) => void,

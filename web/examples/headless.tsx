@@ -1,4 +1,4 @@
-import { useActivityFeed, useNotifications } from '@pgfeed/react';
+import { useActivityFeed, useConnectionStatus, useNotifications } from '@pgfeed/react';
 
 /** The behaviour is in the hooks; what it looks like is the page's own. */
 export function Bell() {
@@ -18,6 +18,9 @@ export function Bell() {
 
 export function News() {
   const { items, state, waiting, showWaiting, reload } = useActivityFeed();
+  const connection = useConnectionStatus();
+  // The session is over, or somebody else has signed in: trying again would be of no use.
+  if (connection.state === 'unauthorized') return <p>Sign in again to go on.</p>;
   if (state.kind === 'failed') return <button onClick={reload}>Try again</button>;
   return (
     <>

@@ -29,8 +29,8 @@ export abstract class BaseClient implements RealtimeClient {
   #presenter = true;
   /** Where to go on from. */
   protected position: string | null;
-  /** What `clockAhead` says. */
-  protected ahead = 0;
+  /** What `clockAhead` says; `null` until the server has told. */
+  protected ahead: number | null = null;
 
   protected constructor(clock: Clock, cursor: string | null, remember?: number) {
     this.#stats = new StatsRecorder(clock);
@@ -50,7 +50,7 @@ export abstract class BaseClient implements RealtimeClient {
   }
 
   get clockAhead(): number {
-    return this.ahead;
+    return this.ahead ?? 0;
   }
 
   get isPresenter(): boolean {

@@ -137,8 +137,8 @@ export interface RealtimeClient {
   /** Up to where events have been received; `null` before the first connection. Opaque. */
   readonly cursor: string | null;
   /**
-   * Milliseconds by which the clock here is ahead of the server's (negative: behind), as far as a stream has told; 0
-   * until then. To be taken off the time here before that is compared with a time of the server's.
+   * Milliseconds by which the clock here is ahead of the server's (negative: behind), as far as the server has told;
+   * 0 until then. To be taken off the time here before that is compared with a time of the server's.
    */
   readonly clockAhead: number;
   /**

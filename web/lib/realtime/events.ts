@@ -37,6 +37,12 @@ export function toId(value: unknown): string | null {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
 }
 
+/** A time in milliseconds; `null` for what is none. */
+export function toTime(value: string | null): number | null {
+  const time = Date.parse(value ?? '');
+  return Number.isNaN(time) ? null : time;
+}
+
 /** The reason of a reset; an unknown one is as good as `invalid`, because the reader must reload all the same. */
 export function toResetReason(value: unknown): ResetReason {
   return value === 'expired' || value === 'epoch' || value === 'overflow' ? value : 'invalid';

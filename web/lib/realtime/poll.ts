@@ -1,7 +1,7 @@
 import { retryAfterMs } from './backoff.js';
 import type { Identity, RealtimeEvent, ResetReason } from './client.js';
 import type { Clock } from './clock.js';
-import { decodeJson, isObject, toEvents, toIdentity, toResetReason } from './events.js';
+import { decodeJson, isObject, toEvents, toIdentity, toResetReason, toTime } from './events.js';
 import { type Access, send, untilAborted, withinTime } from './request.js';
 import { isBadCursor } from './sse-stream.js';
 
@@ -17,6 +17,8 @@ export interface PollPage {
   readonly reset: ResetReason | null;
   /** Whom the server took us for; `null` where it doesn't say. */
   readonly identity: Identity | null;
+  /** What time it was at the server; `null` where it doesn't say, or another origin's script may not be shown it. */
+  readonly time: number | null;
 }
 
 /** The answer to one poll. */
@@ -74,5 +76,6 @@ async function ask(options: PollOptions, signal: AbortSignal): Promise<PollResul
     more: cursor !== null && body.more === true,
     reset: isObject(body.reset) ? toResetReason(body.reset.reason) : null,
     identity: toIdentity(body),
+    time: toTime(response.headers.get('Date')),
   };
 }

@@ -125,10 +125,12 @@ export abstract class ServerClient extends BaseClient {
       // Before the events: a reload that begins now holds them all, and needs a place to go on from.
       this.position = page.cursor;
       this.tellForgotten();
+      // A listener may have disconnected, here and below.
+      if (this.poller !== poller) return;
       if (page.reset !== null) this.reset(page.reset);
     }
     for (const event of page.events) {
-      // A listener may have disconnected: the page comes again then, and what of it was delivered is dropped.
+      // The page comes again then, and what of it was delivered is dropped.
       if (this.poller !== poller) return;
       this.deliver(event);
     }
@@ -141,6 +143,7 @@ export abstract class ServerClient extends BaseClient {
     } else if (result.kind === 'failed') {
       if (result.badCursor) this.forgetCursor();
     } else if (result.identity === null || this.isStill(result.identity)) {
+      if (result.time !== null) this.ahead = this.clock.now() - result.time;
       // Whatever the browser says.
       this.offline = false;
       onPage(result);

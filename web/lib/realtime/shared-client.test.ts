@@ -153,6 +153,33 @@ describe('sharing', () => {
     expect([first?.client.clockAhead, second?.client.clockAhead]).toEqual([60_000, 60_000]);
   });
 
+  it('knows the time at the server also where it only polls', async () => {
+    for (let n = 0; n < 2; n++) {
+      open({
+        create: (options) => new PollingClient(options),
+        fetch: async (url, init) => {
+          const response = await gateway.fetch(url, init);
+          response.headers.set('Date', new Date(clock.now() - 60_000).toUTCString());
+          return response;
+        },
+      }).client.connect();
+      await clock.advance(1_000);
+    }
+    expect(all.map(({ client }) => client.clockAhead)).toEqual([60_000, 60_000]);
+  });
+
+  it('does not forget the time at the server when another tab leads, which has yet to be told', async () => {
+    const [first, ...others] = await openMany(3);
+    for (const { tab } of others) tab.page.signal('visible');
+    gateway.ping(new Date(clock.now() - 60_000).toISOString());
+    await clock.advance(3_000);
+    gateway.unreachable = true;
+    first?.client.disconnect();
+    await clock.advance(1_000);
+    expect(others.map(({ client }) => client.status.state)).toEqual(['connecting', 'connecting']);
+    expect(others.map(({ client }) => client.clockAhead)).toEqual([60_000, 60_000]);
+  });
+
   it('counts one connection in every tab, however often the leader says how it stands', async () => {
     const tabs = await openMany(3);
     for (const { tab } of tabs) tab.page.signal('visible');

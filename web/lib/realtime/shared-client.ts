@@ -55,7 +55,7 @@ export class SharedClient extends ServerClient {
   }
 
   override get clockAhead(): number {
-    return this.#inner?.clockAhead ?? this.ahead;
+    return this.#known ?? 0;
   }
 
   override stats(): ConnectionStats {
@@ -188,16 +188,20 @@ export class SharedClient extends ServerClient {
     inner.connect(this.position === null ? {} : { cursor: this.position });
   }
 
+  /** How far the clock here is ahead: a connection that has just begun has yet to be told, and says 0. */
+  get #known(): number | null {
+    return this.#inner?.clockAhead || this.ahead;
+  }
+
   #sayState(status = this.status): void {
-    const { cursor, clockAhead } = this;
-    this.#group?.say({ kind: 'state', cursor, status, clockAhead });
+    this.#group?.say({ kind: 'state', cursor: this.cursor, status, clockAhead: this.#known });
   }
 
   #dropInner(): void {
     const inner = this.#inner;
     if (inner === null) return;
     this.position = this.cursor;
-    this.ahead = this.clockAhead;
+    this.ahead = this.#known;
     this.#duplicatesBefore += inner.stats().duplicates;
     this.#inner = null;
     inner.disconnect();
@@ -207,7 +211,8 @@ export class SharedClient extends ServerClient {
     const group = this.#group;
     if (word.kind === 'state') {
       if (word.status.state === 'live' && !this.isStill(word.status.identity)) return;
-      this.ahead = word.clockAhead;
+      // Not told yet; or the tab is one of an older version, which doesn't say.
+      if (Number.isFinite(word.clockAhead)) this.ahead = word.clockAhead;
       // First, because whoever waits for a place to go on from looks when the status changes.
       this.position ??= word.cursor;
       this.setStatus(word.status);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ConnectionState, RealtimeClient, ResetReason } from './client.js';
 import type { ClientOptions } from './options.js';
+import { PollingClient } from './polling-client.js';
 import { SSEClient } from './sse-client.js';
 import { ManualClock, settle } from './testing/manual-clock.js';
 import { activity, type ScriptedStream, ScriptedTransport } from './testing/scripted-transport.js';
@@ -267,6 +268,20 @@ describe('the clock of the server', () => {
     transport.next().json({}, 503, { Date: inSeconds(60).toUTCString() });
     await settle();
     expect(client.clockAhead).toBe(-60_000);
+  });
+
+  it('is told by polls too', async () => {
+    client = new PollingClient({ fetch: transport.fetch, clock, cursor: 'c0' });
+    client.connect();
+    await settle();
+    const answer = { events: [], cursor: 'c1', more: false };
+    transport.next().json(answer, 200, { Date: inSeconds(-60).toUTCString() });
+    await settle();
+    expect(client.clockAhead).toBe(60_000);
+    await clock.advance(30_000);
+    transport.next().json(answer);
+    await settle();
+    expect(client.clockAhead).toBe(60_000);
   });
 });
 
@@ -596,5 +611,37 @@ describe('reset', () => {
     await settle();
     expect(resets).toEqual(['invalid']);
     expect(client.cursor).toBe('c5');
+  });
+
+  it('is told to nobody who has disconnected on hearing that it is live, but after the next connect', async () => {
+    client.connect({ cursor: 'nonsense' });
+    await settle();
+    transport.next().json({ title: 'Bad cursor', field: 'cursor' }, 400);
+    const stop = client.onStatus(({ state }) => {
+      if (state === 'live') client.disconnect();
+    });
+    (await nextAttemptAfter(1_000)).stream().hello('c5');
+    await settle();
+    expect(client.status.state).toBe('closed');
+    expect(resets).toEqual([]);
+    stop();
+    client.connect();
+    await goLive('c5');
+    expect(resets).toEqual(['invalid']);
+  });
+
+  it('in a poll is told once to who disconnects on it', async () => {
+    client = new PollingClient({ fetch: transport.fetch, clock, random: () => 0 });
+    client.onReset((reason) => {
+      resets.push(reason);
+      client.disconnect();
+    });
+    client.connect({ cursor: 'nonsense' });
+    await settle();
+    transport.next().json({ title: 'Bad cursor', field: 'cursor' }, 400);
+    const request = await nextAttemptAfter(1_000);
+    request.json({ events: [], cursor: 'c5', more: false, reset: { reason: 'expired' } });
+    await settle();
+    expect(resets).toEqual(['invalid']);
   });
 });

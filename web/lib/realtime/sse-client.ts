@@ -166,7 +166,8 @@ export class SSEClient extends ServerClient {
       this.#failures = 0;
     });
     this.setStatus({ state: 'live', since: this.clock.now(), identity });
-    this.tellForgotten();
+    // A listener may have disconnected.
+    if (this.#greeted) this.tellForgotten();
   }
 
   #ended(end: StreamEnd): void {

@@ -1,7 +1,15 @@
 import { retryAfterMs } from './backoff.js';
 import type { Identity, RealtimeEvent, ResetReason } from './client.js';
 import type { Clock } from './clock.js';
-import { decodeJson, isObject, toEvent, toId, toIdentity, toResetReason } from './events.js';
+import {
+  decodeJson,
+  isObject,
+  toEvent,
+  toId,
+  toIdentity,
+  toResetReason,
+  toTime,
+} from './events.js';
 import { type Access, send, untilAborted } from './request.js';
 import { SSEParser, type ServerSentEvent } from './sse-parser.js';
 
@@ -102,8 +110,8 @@ export async function isBadCursor(response: Response, signal: AbortSignal): Prom
 }
 
 function tellTime(handlers: StreamHandlers, text: string | null): void {
-  const time = Date.parse(text ?? '');
-  if (!Number.isNaN(time)) handlers.onTime(time);
+  const time = toTime(text);
+  if (time !== null) handlers.onTime(time);
 }
 
 /** Turns the frames of one connection into calls of the handlers. */

@@ -20,7 +20,8 @@ export type LeaderWord =
       readonly kind: 'state';
       readonly cursor: string | null;
       readonly status: ConnectionStatus;
-      readonly clockAhead: number;
+      /** `null` until the server has told. */
+      readonly clockAhead: number | null;
     }
   | { readonly kind: 'event'; readonly cursor: string | null; readonly event: RealtimeEvent }
   | { readonly kind: 'reset'; readonly cursor: string | null; readonly reason: ResetReason };

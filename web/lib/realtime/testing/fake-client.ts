@@ -67,11 +67,6 @@ export class FakeClient extends BaseClient {
     super.reset(reason);
   }
 
-  /** Decides how far the clock here is ahead of the server's. */
-  setClockAhead(milliseconds: number): void {
-    this.ahead = milliseconds;
-  }
-
   /** Decides whether toasts and sounds happen here. */
   present(isPresenter: boolean): void {
     this.setPresenter(isPresenter);

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"sync"
@@ -35,10 +34,7 @@ func (g *busyGateway) total() int {
 
 func startBusy(t *testing.T, url string, pool *pgxpool.Pool, rate int) *busyGateway {
 	t.Helper()
-	l, err := store.NewListener(url, pool, store.ProbeTimeout, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newListener(t, url, pool, store.ProbeTimeout)
 	log := store.NewLog(pool)
 	g := &busyGateway{got: map[int64]int{}}
 	g.hub = gateway.NewHub(log, gateway.Config{BusyRate: rate, ExtendBusy: log.ExtendBusy, Interest: l.Want})

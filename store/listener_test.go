@@ -30,13 +30,19 @@ type heard struct {
 func (h heard) Hint(e *gateway.Event) { h.hints <- e }
 func (h heard) Wake(time.Duration)    {}
 
-// listen runs a usual listener until the test ends.
-func listen(t *testing.T, url string, pool *pgxpool.Pool) (*store.Listener, heard) {
+func newListener(t *testing.T, url string, pool *pgxpool.Pool, timeout time.Duration) *store.Listener {
 	t.Helper()
-	l, err := store.NewListener(url, pool, store.ProbeTimeout, slog.New(slog.DiscardHandler))
+	l, err := store.NewListener(url, pool, timeout, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// listen runs a usual listener until the test ends.
+func listen(t *testing.T, url string, pool *pgxpool.Pool) (*store.Listener, heard) {
+	t.Helper()
+	l := newListener(t, url, pool, store.ProbeTimeout)
 	h := heard{make(chan *gateway.Event, 100)}
 	run(t, l, h)
 	return l, h
@@ -268,10 +274,7 @@ func want(l *store.Listener, tenants []string, wanted bool) {
 func TestAListenerOfManyTenantsHearsAgainOverASlowNetwork(t *testing.T) {
 	pool, direct := migrated(t)
 	link, url := through(t, direct)
-	l, err := store.NewListener(url, pool, 2*time.Second, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newListener(t, url, pool, 2*time.Second)
 	h := &hinted{}
 	run(t, l, h)
 	gone, there := named("gone-", 2500), named("there-", 2500)
@@ -290,10 +293,7 @@ func TestAListenerOfManyTenantsHearsAgainOverASlowNetwork(t *testing.T) {
 
 func TestAListenerThatConnectsAgainListensToNoMoreThanItMay(t *testing.T) {
 	pool, url := migrated(t)
-	l, err := store.NewListener(url, pool, store.ProbeTimeout, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newListener(t, url, pool, store.ProbeTimeout)
 	l.Most = 10
 	h := &hinted{}
 	run(t, l, h)
@@ -347,10 +347,7 @@ func (w wakes) Wake(within time.Duration) {
 
 func TestPastALimitOfChannelsTheLogIsReadOftenInstead(t *testing.T) {
 	pool, url := migrated(t)
-	l, err := store.NewListener(url, pool, store.ProbeTimeout, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := newListener(t, url, pool, store.ProbeTimeout)
 	l.Most = 1
 	w := wakes{heard{make(chan *gateway.Event, 100)}, make(chan time.Duration)}
 	run(t, l, w)

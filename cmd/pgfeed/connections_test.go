@@ -32,10 +32,7 @@ func TestSocketsThatSayNothingMakeWayForThoseWhoAsk(t *testing.T) {
 	if status, body := g.get(t, "/api/activity", token); status != 200 {
 		t.Errorf("whoever asks gets %d %s", status, body)
 	}
-	insert(t, pool, "acme", "goes on")
-	if got := description(t, s.Event(t)); got != "goes on" {
-		t.Errorf("the stream got %q", got)
-	}
+	goesOn(t, pool, s)
 	g.stream(t, token)
 	for _, conn := range silent[:4*most] { // the oldest have been closed, long before their header's time was over
 		closes(t, conn)
@@ -69,10 +66,7 @@ func TestRefusedStreamsConnectionsMakeWayAsWell(t *testing.T) {
 	for _, conn := range refused[:2*most] {
 		closes(t, conn)
 	}
-	insert(t, pool, "acme", "goes on")
-	if got := description(t, s.Event(t)); got != "goes on" {
-		t.Errorf("the stream got %q", got)
-	}
+	goesOn(t, pool, s)
 }
 
 // Nor do those keep anybody out who ask, and then neither take the answer nor send what they have announced. A stream has more time.
@@ -103,10 +97,7 @@ func TestRequestsThatAreNeverOverAreEnded(t *testing.T) {
 	if status, body := g.get(t, "/api/activity", token); status != http.StatusOK {
 		t.Errorf("whoever asks gets %d %s", status, body)
 	}
-	insert(t, pool, "acme", "goes on")
-	if got := description(t, s.Event(t)); got != "goes on" {
-		t.Errorf("the stream got %q", got)
-	}
+	goesOn(t, pool, s)
 }
 
 // dial opens a connection that holds little until it is read.

@@ -26,9 +26,12 @@ create table pgfeed.state (
 -- this one, which is for readers and stays empty: partitions would check with every INSERT that a row is in the right one. What a trigger
 -- needn't say is a default, since INSERT ... SELECT with a volatile function in it has a node more in its plan.
 --
+-- A row holds one event, or up to a thousand of a statement that inserted many: of the same tenant and recipient, with the numbers from
+-- seq on. Numbers are drawn by the thousand therefore. View pgfeed.events shows them one by one.
+--
 -- The floors of cursors (gateway.Floors) rely on two things: a row's number is drawn after its xid, and no session keeps numbers in store (CACHE).
-create sequence pgfeed.events_seq;
-create table pgfeed.events (
+create sequence pgfeed.events_seq start 1000 increment 1000;
+create table pgfeed.log (
     xid       xid8 not null default pg_current_xact_id(),
     seq       bigint not null default nextval('pgfeed.events_seq'),
     boot      timestamptz not null default pg_postmaster_start_time(),
@@ -36,7 +39,7 @@ create table pgfeed.events (
     tenant    text collate "C" not null, -- nobody sorts by it, and other collations are slow to compare
     recipient text collate "C",
     event     text collate "C" not null, -- <topic>:<what happened>
-    data      json not null,
+    data      json[] not null,
     constraint rows_are_in_slots check (false) no inherit
 );
 -- +goose StatementBegin
@@ -46,10 +49,10 @@ declare
 begin
     for n in 0..7 loop
         -- Rows don't change, and leave by TRUNCATE: there is nothing to vacuum, and the queries below don't rely on statistics.
-        execute format('create table pgfeed.events_%s () inherits (pgfeed.events) with (autovacuum_enabled = false)', n);
+        execute format('create table pgfeed.log_%s () inherits (pgfeed.log) with (autovacuum_enabled = false)', n);
     end loop;
     -- The one that stays empty as well: a scan of it would count as the dearest part of every plan, and hide what the others cost.
-    for log in select 'events' union all select 'events_' || n from generate_series(0, 7) n loop
+    for log in select 'log' union all select 'log_' || n from generate_series(0, 7) n loop
         -- Reading since a cursor: the xids that were still open, and those given out after it. With seq, rows of one transaction
         -- come to stand at the right end as well, instead of being sorted in among their equals.
         execute format('create index on pgfeed.%I (xid, seq)', log);
@@ -59,6 +62,12 @@ begin
 end
 $$;
 -- +goose StatementEnd
+create view pgfeed.events as
+select xid, seq + generate_subscripts(data, 1) - 1 as seq, boot, at, tenant, recipient, event, unnest(data) as data from pgfeed.log;
+
+-- The last number that an event may have which is in the log by now.
+create function pgfeed.written() returns bigint language sql volatile return coalesce(pg_sequence_last_value('pgfeed.events_seq') + 999, 0);
+
 create table pgfeed.slots (
     slot        smallint primary key,
     opened      timestamptz, -- since when rows go, or went, there; null: it is empty
@@ -184,10 +193,10 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bit
 set max_parallel_workers_per_gather = 0 set jit = off set search_path = pg_catalog, pg_temp as $$
 begin
     return query
-        select e.* from (
-            select * from pgfeed.events o where o.xid = any (open)
+        select e.xid, e.seq + generate_subscripts(e.data, 1) - 1, e.boot, e.at, e.tenant, e.recipient, e.event, unnest(e.data) from (
+            select * from pgfeed.log o where o.xid = any (open)
             union all
-            select * from pgfeed.events l where l.xid >= next and l.boot = at_boot
+            select * from pgfeed.log l where l.xid >= next and l.boot = at_boot
             offset 0 -- or each slot would look for tenants by itself
         ) e where tenants is null or e.tenant in (select unnest(tenants));
     if at_boot < pg_postmaster_start_time() then
@@ -219,7 +228,8 @@ language sql stable return seq <> all (ahead)
 
 -- The events that a client's cursor lacks, as far as its user may see them: those of transactions that were open at the cursor or at the
 -- snapshot that its replay has reached, by name or, where they were many, by ranges; and those of the tenant above a floor that came later. Of
--- the former all tenants' are looked at, of the latter the tenant's alone. Gives the first so many of either kind.
+-- the former all tenants' are looked at, of the latter the tenant's alone. Gives the first so many of either kind. Rows of the log come by their
+-- number, and so do, of each, its events (a sort that knows the former): no more of either are read than are given.
 -- +goose StatementBegin
 create function pgfeed.replay(
     open xid8[], gaps_first xid8[], gaps_last xid8[], next xid8, at_boot timestamptz, floor bigint, ahead bigint[],
@@ -229,31 +239,45 @@ create function pgfeed.replay(
 language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 set max_parallel_workers_per_gather = 0 set jit = off set search_path = pg_catalog, pg_temp as $$
+declare
+    -- Above which a row may have events above that: the last page, or the one on which a client was cut, may have ended within a row.
+    above     constant bigint := after - 1000;
+    above_all constant bigint := greatest(after, case when at_boot = pg_postmaster_start_time() then floor end) - 1000;
 begin
     if cardinality(open) + cardinality(gaps_first) > 0 then
         return query
-            select e.* from (
-                select * from pgfeed.events o where o.xid = any (open) and o.seq > after
-                union all
-                select * from pgfeed.events m
-                 where m.seq > after and m.xid >= gaps_first[1] and m.xid <= gaps_last[cardinality(gaps_last)]
-                   and pgfeed.within(m.xid, gaps_first, gaps_last) and m.xid <> all (open)
-                offset 0 -- or Postgres might go through all that the tenant has
+            select e.xid, e.seq, e.boot, e.at, e.tenant, e.recipient, e.event, e.data from (
+                select l.seq as first, l.xid, l.seq + generate_subscripts(l.data, 1) - 1 as seq, l.boot, l.at, l.tenant, l.recipient, l.event,
+                       unnest(l.data) as data from (
+                    select * from pgfeed.log o where o.xid = any (open) and o.seq > above
+                    union all
+                    select * from pgfeed.log m
+                     where m.seq > above and m.xid >= gaps_first[1] and m.xid <= gaps_last[cardinality(gaps_last)]
+                       and pgfeed.within(m.xid, gaps_first, gaps_last) and m.xid <> all (open)
+                    offset 0 -- or Postgres might go through all that the tenant has
+                ) l
+                where l.tenant = for_tenant and pgfeed.may_read(l.event, l.recipient, topics, for_user, operator)
+                order by l.seq
             ) e
-            where e.tenant = for_tenant
-              and pgfeed.may_read(e.event, e.recipient, topics, for_user, operator)
+            where e.seq > after
               and pgfeed.unsent(e.seq, e.xid, e.boot, ahead, reached, reached_gaps_first, reached_gaps_last, reached_boot, through)
-            order by e.seq limit most;
+            order by e.first, e.seq limit most;
     end if;
     return query
-        select e.* from pgfeed.events e
-         where e.tenant = for_tenant and e.seq > greatest(after, case when at_boot = pg_postmaster_start_time() then floor end)
-           and (e.boot = at_boot and e.xid >= next
-                or e.boot > at_boot and not pgfeed.within(e.xid, gaps_first, gaps_last))
-           and e.xid <> all (open)
-           and pgfeed.may_read(e.event, e.recipient, topics, for_user, operator)
-           and pgfeed.unsent(e.seq, e.xid, e.boot, ahead, reached, reached_gaps_first, reached_gaps_last, reached_boot, through)
-         order by e.seq limit most;
+        select e.xid, e.seq, e.boot, e.at, e.tenant, e.recipient, e.event, e.data from (
+            select l.seq as first, l.xid, l.seq + generate_subscripts(l.data, 1) - 1 as seq, l.boot, l.at, l.tenant, l.recipient, l.event,
+                   unnest(l.data) as data
+              from pgfeed.log l
+             where l.tenant = for_tenant and l.seq > above_all
+               and (l.boot = at_boot and l.xid >= next
+                    or l.boot > at_boot and not pgfeed.within(l.xid, gaps_first, gaps_last))
+               and l.xid <> all (open)
+               and pgfeed.may_read(l.event, l.recipient, topics, for_user, operator)
+             order by l.seq
+        ) e
+        where e.seq > after
+          and pgfeed.unsent(e.seq, e.xid, e.boot, ahead, reached, reached_gaps_first, reached_gaps_last, reached_boot, through)
+        order by e.first, e.seq limit most;
     perform pgfeed.check_unharmed();
 end
 $$;
@@ -269,11 +293,16 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bit
 set max_parallel_workers_per_gather = 0 set jit = off set search_path = pg_catalog, pg_temp as $$
 begin
     return query
-        select e.*
-          from pgfeed.events e
-         where e.tenant = for_tenant and e.seq < before and pgfeed.may_read(e.event, e.recipient, topics, for_user, false)
-         order by e.seq desc
-         limit most;
+        select e.xid, e.seq, e.boot, e.at, e.tenant, e.recipient, e.event, e.data from (
+            select l.seq as first, l.xid, l.seq + generate_subscripts(l.data, 1) - 1 as seq, l.boot, l.at, l.tenant, l.recipient, l.event,
+                   unnest(l.data) as data
+              from pgfeed.log l
+             where l.tenant = for_tenant and l.seq < before and pgfeed.may_read(l.event, l.recipient, topics, for_user, false)
+             order by l.seq desc
+        ) e
+        where e.seq < before
+        order by e.first desc, e.seq desc
+        limit most;
     perform pgfeed.check_unharmed();
 end
 $$;

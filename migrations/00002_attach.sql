@@ -96,7 +96,7 @@ $$;
 -- function names it, and pgfeed.turn changes these words in all of them: they are longer than any name of a column.
 -- +goose StatementBegin
 create function pgfeed.written_to(slot smallint) returns text language sql immutable set search_path = pg_catalog, pg_temp as $$
-    select format('insert into pgfeed.events_%s (tenant, recipient, event, data) select', slot)
+    select format('insert into pgfeed.log_%s (tenant, recipient, event, data) select', slot)
 $$;
 -- +goose StatementEnd
 
@@ -110,6 +110,10 @@ $$;
 --
 -- The lease is an expression, and what is written is a statement: each more of either would cost as much as writing to an index, since
 -- PL/pgSQL prepares it anew in each transaction. "return new" is null in a trigger for statements, and no expression.
+--
+-- Many rows share rows of the log, which is what makes them cheap: those of a tenant and recipient, in their order, a thousand at most, and big ones by
+-- themselves, since a value has its limits. How many there are isn't known before they are counted, which, like sharing itself, would cost those who insert one
+-- row too much: so they are said to be many where the statement has run for a millisecond. Only the cost depends on that.
 -- +goose StatementBegin
 create function pgfeed.trigger_body(
     "table" regclass, event text, tenant_column text, recipient_column text, read_column text, key_column text, slot smallint
@@ -125,42 +129,52 @@ declare
                         else 'pg_catalog.octet_length(rows.tenant) operator(pg_catalog.<=) 2000' end, attname) end
           from pg_attribute a where attrelid = "table" and attname = tenant_column);
     keys constant text := case when read_column is not null then format('%I as key, %I as read', key_column, read_column) end;
-    written constant text := pgfeed.written_to(slot) || format($f$ rows.tenant, rows.recipient, %1$L, rows.data
-          from (select %2$s) as missing,
-               lateral (select %3$I::pg_catalog.text as tenant, %4$s, pg_catalog.row_to_json(n.*) as data%5$s from new_rows n) as rows%6$s
-         where %7$s%8$s$f$,
-        event, missing, tenant_column, case when recipient_column is null then 'null as recipient'
+    rows constant text := format($f$ from (select %1$s) as missing,
+               lateral (select %2$I::pg_catalog.text as tenant, %3$s, pg_catalog.row_to_json(n.*) as data%4$s from new_rows n) as rows%5$s
+         where %6$s%7$s$f$,
+        missing, tenant_column, case when recipient_column is null then 'null as recipient'
             else format('%1$I::pg_catalog.text as recipient, pgfeed.present(%1$I) as present', recipient_column) end,
         ', ' || keys,
         ', lateral (select ' || keys || ' from old_rows) as was',
         published || case when recipient_column is not null then ' and rows.present' else '' end,
         case when read_column is not null then ' and was.key operator(pg_catalog.=) rows.key and was.read is null and rows.read is not null' end);
+    single constant text := pgfeed.written_to(slot) || format(' rows.tenant, rows.recipient, %L, array[rows.data]', event) || rows;
+    -- An UPDATE's are joined, in no order.
+    shared constant text := case when read_column is not null then single else pgfeed.written_to(slot) || format($f$ r.tenant, r.recipient, %1$L, pg_catalog.array_agg(r.data) from (
+            select m.tenant, m.recipient, m.data, (m.n operator(pg_catalog.-) 1) operator(pg_catalog./) 1000 as part,
+                   case when pg_catalog.pg_column_size(m.data) operator(pg_catalog.>) 4000 then m.n end as big
+              from (select rows.tenant collate pg_catalog."C" as tenant, rows.recipient collate pg_catalog."C" as recipient, rows.data,
+                           pg_catalog.row_number() over () as n%2$s) m
+             order by part, big, tenant, recipient, m.n offset 0) r
+         group by r.part, r.big, r.tenant, r.recipient$f$, event, rows) end;
+    busy constant text := $f$pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000
+        operator(pg_catalog.<) pg_catalog.pg_sequence_last_value('pgfeed.busy'::pg_catalog.regclass)$f$;
 begin
     return format($f$
 #variable_conflict use_column
 declare
     hint pg_catalog.record;
 begin
-    if pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000
-        operator(pg_catalog.<) pg_catalog.pg_sequence_last_value('pgfeed.busy'::pg_catalog.regclass) then
-        %1$s;
+    if %1$s
+        and pg_catalog.clock_timestamp() operator(pg_catalog.<) (pg_catalog.statement_timestamp() operator(pg_catalog.+) interval '1 ms') then
+        %2$s;
         return new;
     end if;
-    if not pgfeed.hinting() then -- not "or" above, where the call would be made ready each time
-        %1$s;
+    if %1$s or not pgfeed.hinting() then -- not in one expression with the first, where the call would be made ready each time
+        %3$s;
         return new;
     end if;
     for hint in
-        with recorded as (%1$s returning *)
-        select r.tenant, pg_catalog.count(*) as n, pg_catalog.min(r.seq) as seq, pg_catalog.min(r.at) as at,
-               pg_catalog.min(r.recipient) as recipient, (pg_catalog.array_agg(r.data))[1] as data
+        with recorded as (%3$s returning *)
+        select r.tenant, pg_catalog.sum(pg_catalog.cardinality(r.data)) as n, pg_catalog.min(r.seq) as seq, pg_catalog.min(r.at) as at,
+               pg_catalog.min(r.recipient) as recipient, (pg_catalog.array_agg(r.data[1]))[1] as data
           from recorded r group by r.tenant
     loop
         perform pgfeed.hint(hint.tenant, hint.n, hint.seq, pg_catalog.pg_current_xact_id(), pg_catalog.pg_postmaster_start_time(),
-            hint.at, hint.recipient, %2$L, hint.data);
+            hint.at, hint.recipient, %4$L, hint.data);
     end loop;
     return new;
-end$f$, written, event);
+end$f$, busy, single, shared, event);
 end
 $$;
 -- +goose StatementEnd

@@ -3,7 +3,7 @@
 
 -- What is kept: for doctors and metrics.
 create view pgfeed.kept with (security_barrier) as
-select s.slot, s.opened, s.closed, pg_total_relation_size(format('pgfeed.events_%s', s.slot)::regclass) as bytes
+select s.slot, s.opened, s.closed, pg_total_relation_size(format('pgfeed.log_%s', s.slot)::regclass) as bytes
   from pgfeed.slots s where s.opened is not null;
 
 -- Empties one slot, if one has come round: closed for longer than the log is kept, or the oldest of a log that is too big. Gives
@@ -30,12 +30,12 @@ begin
     end if;
     begin
         perform from pgfeed.state for update;
-        execute format('lock table pgfeed.events_%s in access exclusive mode', old.slot);
+        execute format('lock table pgfeed.log_%s in access exclusive mode', old.slot);
     exception when lock_not_available then
         return null;
     end;
     started := (select first_boot from pgfeed.state);
-    execute format('select xid from pgfeed.events_%s where boot >= $1 order by xid desc limit 1', old.slot) into last using started;
+    execute format('select xid from pgfeed.log_%s where boot >= $1 order by xid desc limit 1', old.slot) into last using started;
     if last is not null then
         update pgfeed.state
            set kept_boot = greatest(kept_boot, old.closed_boot), kept_xid = greatest(kept_xid, last),
@@ -43,7 +43,7 @@ begin
     end if;
     update pgfeed.state set emptied = emptied + 1;
     perform setval('pgfeed.emptied', (select emptied from pgfeed.state)); -- seen at once, and before the rows are gone
-    execute format('truncate pgfeed.events_%s', old.slot);
+    execute format('truncate pgfeed.log_%s', old.slot);
     update pgfeed.slots set opened = null, closed = null, closed_boot = null where slot = old.slot;
     return old.slot;
 end
@@ -66,7 +66,7 @@ begin
     if not found or (select opened is not null from pgfeed.slots where slot = next) then
         return false;
     end if;
-    execute format('select exists (select from pgfeed.events_%s)', running) into filled;
+    execute format('select exists (select from pgfeed.log_%s)', running) into filled;
     if not filled then -- nothing to keep: its time starts anew
         update pgfeed.slots set opened = clock_timestamp() where slot = running;
         return false;

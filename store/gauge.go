@@ -40,7 +40,7 @@ func NewGauge(pool *pgxpool.Pool) *Gauge { return &Gauge{pool: pool} }
 const gaugeSQL = `
 select pg_notification_queue_usage(),
        (select coalesce(sum(pg_total_relation_size(r)), 0)::bigint
-          from (select 'pgfeed.events'::regclass union all select inhrelid from pg_inherits where inhparent = 'pgfeed.events'::regclass) log(r)),
+          from (select 'pgfeed.log'::regclass union all select inhrelid from pg_inherits where inhparent = 'pgfeed.log'::regclass) log(r)),
        (select case when pg_has_role('pg_read_all_stats', 'usage')
                     then coalesce(extract(epoch from clock_timestamp() - min(xact_start)), 0)::float8 end
           from pg_stat_activity where datname = current_database() and backend_xid is not null),

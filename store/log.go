@@ -14,7 +14,7 @@ import (
 	"github.com/pgfeed/pgfeed/gateway"
 )
 
-// Log reads pgfeed.events.
+// Log reads pgfeed.log.
 type Log struct {
 	pool     *pgxpool.Pool
 	silences silences
@@ -43,7 +43,7 @@ const head = `(select array[
 	coalesce(kept_xid::text, '0'),
 	array_to_string(kept_open, ','),
 	pgfeed.hinting()::text,
-	coalesce(pg_sequence_last_value('pgfeed.events_seq'), 0)::text,
+	pgfeed.written()::text,
 	(case when pg_is_in_recovery() then -1 else (age('3'::xid)::bigint + 3) & 4294967295 end)::text] as head from pgfeed.state state) s`
 
 const selected = `select s.head, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at`

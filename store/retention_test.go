@@ -103,7 +103,7 @@ func TestATableThatIsAttachedWhileTheRingTurnsWritesToTheCurrentSlot(t *testing.
 	exec(t, pool, `insert into orders values (1, 'acme')`)
 	exec(t, pool, insertActivity, "new")
 	var slots string
-	err = pool.QueryRow(t.Context(), `select string_agg(right(tableoid::regclass::text, 1), ' ' order by seq) from pgfeed.events`).Scan(&slots)
+	err = pool.QueryRow(t.Context(), `select string_agg(right(tableoid::regclass::text, 1), ' ' order by seq) from pgfeed.log`).Scan(&slots)
 	if err != nil || slots != "0 1 1" {
 		t.Errorf("rows went to slots %s, %v", slots, err)
 	}
@@ -166,7 +166,7 @@ func TestALogThatIsTooBigLosesItsOldest(t *testing.T) {
 	small := store.Retention{Age: 24 * time.Hour, Bytes: 7 << 20}
 	emptied := 0
 	for range 40 {
-		exec(t, pool, `insert into "activityLogs" ("tenantId", action, description) select 'acme', 'x', repeat('x', 900) from generate_series(1, 500)`)
+		exec(t, pool, `insert into "activityLogs" ("tenantId", action, description) select 'acme', 'x', (select string_agg(md5(random()::text || i || n), '') from generate_series(1, 30) i) from generate_series(1, 500) n`)
 		emptied += maintain(t, pool, small)
 	}
 	var bytes int64

@@ -456,7 +456,7 @@ func TestEventsDrawTheirNumbersOneByOneAndAfterTheirXids(t *testing.T) {
 	var columns string
 	if err := pool.QueryRow(t.Context(), `
 select (select seqcache from pg_sequence where seqrelid = 'pgfeed.events_seq'::regclass),
-       (select string_agg(attname, ' ' order by attnum) from pg_attribute where attrelid = 'pgfeed.events_0'::regclass and attname in ('xid', 'seq'))`).
+       (select string_agg(attname, ' ' order by attnum) from pg_attribute where attrelid = 'pgfeed.log_0'::regclass and attname in ('xid', 'seq'))`).
 		Scan(&cache, &columns); err != nil {
 		t.Fatal(err)
 	}
@@ -546,7 +546,7 @@ func TestTheApplicationNeedsNoRightsOnTheLog(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), `set local role `+role); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), `insert into pgfeed.events_0 (tenant, event, data) values ('acme', 'activity:new', '{}')`); !isDenied(err) {
+	if _, err := tx.Exec(t.Context(), `insert into pgfeed.log_0 (tenant, event, data) values ('acme', 'activity:new', '{}')`); !isDenied(err) {
 		t.Errorf("the application may write events of its own making: %v", err)
 	}
 }

@@ -172,9 +172,9 @@ func TestTheGatewaysRoleMayDoNoMoreThanItNeeds(t *testing.T) {
 		`select pgfeed.turn('1 s', 1)`, `select pgfeed.empty_slot('1 s', 1)`)
 	refuses(t, g, `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`, `delete from notifications`,
 		`update notifications set title = 'x'`, `insert into sessions select * from sessions`, `delete from sessions`, `select * from "activityLogs"`,
-		`delete from pgfeed.events`, `insert into pgfeed.events_0 select * from pgfeed.events`, `update pgfeed.state set epoch = 1`,
+		`delete from pgfeed.log`, `insert into pgfeed.log_0 select * from pgfeed.log`, `update pgfeed.state set epoch = 1`,
 		`create table public.mine (a int)`, `create table pgfeed.mine (a int)`, `select pgfeed.create_roles()`,
-		`truncate pgfeed.events_0`, `update pgfeed.slots set closed = now()`)
+		`truncate pgfeed.log_0`, `update pgfeed.slots set closed = now()`)
 	exec(t, pool, `do $$ begin create role pgfeed_test_application login password 'pgfeed_test_application'; exception when duplicate_object then null; end $$`)
 	exec(t, pool, `grant pgfeed_application to pgfeed_test_application`)
 	app, err := openPool(t, strings.ReplaceAll(asGateway(t, url), gatewayLogin, "pgfeed_test_application"))

@@ -57,7 +57,7 @@ const grantsMend = "As the owner: select pgfeed.create_roles(), and grant pgfeed
 const grantsSQL = `
 with needs(kind, schema, name, privilege) as (values
     ('schema', 'pgfeed', '', 'usage'),
-    ('table', 'pgfeed', 'events', 'select'), ('table', 'pgfeed', 'state', 'select'), ('table', 'pgfeed', 'kept', 'select'),
+    ('table', 'pgfeed', 'log', 'select'), ('table', 'pgfeed', 'events', 'select'), ('table', 'pgfeed', 'state', 'select'), ('table', 'pgfeed', 'kept', 'select'),
     ('table', 'pgfeed', 'busy', 'select'), ('table', 'pgfeed', 'emptied', 'select'), ('table', 'pgfeed', 'events_seq', 'select'),
     ('function', 'pgfeed', 'extend_busy', 'execute'), ('function', 'pgfeed', 'maintain', 'execute'),
     ('table', 'public', 'pgfeed_migrations', 'select'), ('function', 'pgfeed', 'check_epoch', 'execute'),
@@ -120,13 +120,13 @@ select s.system_identifier = c.system_identifier and s.timeline = pgfeed.timelin
 func numbers(ctx context.Context, p *patient) ([]Finding, error) {
 	var ordered bool
 	err := p.db.QueryRow(ctx, `
-select seqcache = 1 and seqincrement > 0 and not seqcycle from pg_sequence where seqrelid = 'pgfeed.events_seq'::regclass`).Scan(&ordered)
+select seqcache = 1 and seqincrement = 1000 and not seqcycle from pg_sequence where seqrelid = 'pgfeed.events_seq'::regclass`).Scan(&ordered)
 	if err != nil {
 		return nil, err
 	}
 	if !ordered {
-		return one(Fail, "alter sequence pgfeed.events_seq increment 1 cache 1 no cycle",
-			"sequence pgfeed.events_seq was altered: events don't get their numbers in order, and clients that resume miss some"), nil
+		return one(Fail, "alter sequence pgfeed.events_seq increment 1000 cache 1 no cycle",
+			"sequence pgfeed.events_seq was altered: events don't get numbers of their own, in order, and clients that resume miss some"), nil
 	}
 	return ok("events are numbered in order"), nil
 }

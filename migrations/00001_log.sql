@@ -179,7 +179,7 @@ end
 $$;
 -- +goose StatementEnd
 
--- The events that a gateway's own position can't see, of these tenants or, null, of all: those of transactions that were open then, of those
+-- The rows with the events that a gateway's own position can't see, of these tenants or, null, of all: those of transactions that were open then, of those
 -- that have been given an xid since, and of a later server start. It is a function, as are pgfeed.replay and pgfeed.newest, for the sake of its
 -- settings: without them Postgres, which can't know that "later than the position" is little, takes to parallel scans of the whole. It sees
 -- what the statement sees that calls it, but takes its locks later than that: a slot may have been emptied in between, whose rows it can't
@@ -187,13 +187,13 @@ $$;
 -- otherwise, upon which one reads again.
 -- +goose StatementBegin
 create function pgfeed.read(open xid8[], next xid8, at_boot timestamptz, tenants text[])
-returns setof pgfeed.events
+returns setof pgfeed.log
 language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 set max_parallel_workers_per_gather = 0 set jit = off set search_path = pg_catalog, pg_temp as $$
 begin
     return query
-        select e.xid, e.seq + generate_subscripts(e.data, 1) - 1, e.boot, e.at, e.tenant, e.recipient, e.event, unnest(e.data) from (
+        select e.* from (
             select * from pgfeed.log o where o.xid = any (open)
             union all
             select * from pgfeed.log l where l.xid >= next and l.boot = at_boot
@@ -202,7 +202,7 @@ begin
     if at_boot < pg_postmaster_start_time() then
         return query
             select e.*
-              from pgfeed.events e where e.boot > at_boot and e.xid <> all (open) and (tenants is null or e.tenant = any (tenants));
+              from pgfeed.log e where e.boot > at_boot and e.xid <> all (open) and (tenants is null or e.tenant = any (tenants));
     end if;
     perform pgfeed.check_unharmed();
 end

@@ -46,9 +46,13 @@ const head = `(select array[
 	pgfeed.written()::text,
 	(case when pg_is_in_recovery() then -1 else (age('3'::xid)::bigint + 3) & 4294967295 end)::text] as head from pgfeed.state state) s`
 
-const selected = `select s.head, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at`
+// A row is one of the log's, whose events have the numbers from seq on, or one event.
+const (
+	selectedRows = `select s.head, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, e.data, e.at`
+	selected     = `select s.head, e.seq, e.xid, e.boot, e.tenant, e.recipient, e.event, array[e.data], e.at`
+)
 
-const readSQL = selected + `
+const readSQL = selectedRows + `
   from ` + head + `
   left join pgfeed.read($1, $2, $3, $4) e on true
  order by e.seq`
@@ -128,7 +132,7 @@ func (l *Log) ExtendBusy(ctx context.Context, lease time.Duration) error {
 func (l *Log) Position(ctx context.Context) (gateway.Position, error) {
 	var at gateway.Position
 	err := l.query(ctx, func(p gateway.Position) error { at = p; return nil }, nil,
-		`select s.head, null::bigint, null::xid8, null::timestamptz, null, null, null, null::json, null::timestamptz from `+head)
+		`select s.head, null::bigint, null::xid8, null::timestamptz, null, null, null, null::json[], null::timestamptz from `+head)
 	return at, err
 }
 
@@ -145,7 +149,7 @@ func (l *Log) Newest(
  order by e.seq desc`, r.Tenant, before, r.Topics, r.User, limit)
 }
 
-// query runs a statement whose rows are the head and an event or nulls. Where the server has been started anew since the
+// query runs a statement whose rows are the head and a row of events or nulls. Where the server has been started anew since the
 // last time, it first makes sure that the database is still the same one.
 func (l *Log) query(
 	ctx context.Context, begin func(gateway.Position) error, each func(gateway.Event) error, sql string, args ...any,
@@ -204,7 +208,7 @@ func (l *Log) scan(
 		var eventBoot, at *time.Time
 		var tenant, name *string
 		var e gateway.Event
-		var data []byte
+		var data [][]byte
 		var words []string
 		var to any // nil: all rows have the same head
 		if first {
@@ -226,11 +230,14 @@ func (l *Log) scan(
 		if seq == nil {
 			break
 		}
-		e.Seq, e.Stamp = *seq, gateway.Stamp{Boot: eventBoot.UnixMicro(), XID: *xid}
-		e.Tenant, e.Name, e.Data, e.At = *tenant, *name, data, *at
+		e.Stamp = gateway.Stamp{Boot: eventBoot.UnixMicro(), XID: *xid}
+		e.Tenant, e.Name, e.At = *tenant, *name, *at
 		e.Topic, _, _ = strings.Cut(e.Name, ":")
-		if err := each(e); err != nil {
-			return err
+		for i, data := range data {
+			e.Seq, e.Data = *seq+int64(i), data
+			if err := each(e); err != nil {
+				return err
+			}
 		}
 		watch.resume()
 	}

@@ -13,7 +13,7 @@ type Position struct {
 	Kept     Kept
 	Busy     time.Duration // for how much longer hints are off because writers are many; 0: they aren't
 	Hints    bool          // hints are sent otherwise
-	Written  int64         // last sequence number drawn, committed or not
+	Written  int64         // no event that is written by then, committed or not, has a greater sequence number
 }
 
 // ErrExpired says that something is no longer kept that came after a cursor.

@@ -112,8 +112,8 @@ $$;
 -- PL/pgSQL prepares it anew in each transaction. "return new" is null in a trigger for statements, and no expression.
 --
 -- Many rows share rows of the log, which is what makes them cheap: those of a tenant and recipient, in their order, a thousand at most, and big ones by
--- themselves, since a value has its limits. How many there are isn't known before they are counted, which, like sharing itself, would cost those who insert one
--- row too much: so they are said to be many where the statement has run for a millisecond. Only the cost depends on that.
+-- themselves, since a value has its limits. To share costs those who insert one row too much, and so does it to count: where the statement has run for less than
+-- a millisecond, they are few. A statement within a function began when that was called. Only the cost depends on all that.
 -- +goose StatementBegin
 create function pgfeed.trigger_body(
     "table" regclass, event text, tenant_column text, recipient_column text, read_column text, key_column text, slot smallint
@@ -140,13 +140,19 @@ declare
         case when read_column is not null then ' and was.key operator(pg_catalog.=) rows.key and was.read is null and rows.read is not null' end);
     single constant text := pgfeed.written_to(slot) || format(' rows.tenant, rows.recipient, %L, array[rows.data]', event) || rows;
     -- An UPDATE's are joined, in no order.
-    shared constant text := case when read_column is not null then single else pgfeed.written_to(slot) || format($f$ r.tenant, r.recipient, %1$L, pg_catalog.array_agg(r.data) from (
+    shared constant text := case when read_column is null then pgfeed.written_to(slot) || format($f$ r.tenant, r.recipient, %1$L, pg_catalog.array_agg(r.data) from (
             select m.tenant, m.recipient, m.data, (m.n operator(pg_catalog.-) 1) operator(pg_catalog./) 1000 as part,
                    case when pg_catalog.pg_column_size(m.data) operator(pg_catalog.>) 4000 then m.n end as big
               from (select rows.tenant collate pg_catalog."C" as tenant, rows.recipient collate pg_catalog."C" as recipient, rows.data,
                            pg_catalog.row_number() over () as n%2$s) m
              order by part, big, tenant, recipient, m.n offset 0) r
          group by r.part, r.big, r.tenant, r.recipient$f$, event, rows) end;
+    counted constant text := $f$perform from new_rows offset 20;
+        if found then
+            %s;
+        else
+            %s;
+        end if$f$;
     busy constant text := $f$pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000
         operator(pg_catalog.<) pg_catalog.pg_sequence_last_value('pgfeed.busy'::pg_catalog.regclass)$f$;
 begin
@@ -165,16 +171,16 @@ begin
         return new;
     end if;
     for hint in
-        with recorded as (%3$s returning *)
+        with recorded as (%4$s returning *)
         select r.tenant, pg_catalog.sum(pg_catalog.cardinality(r.data)) as n, pg_catalog.min(r.seq) as seq, pg_catalog.min(r.at) as at,
                pg_catalog.min(r.recipient) as recipient, (pg_catalog.array_agg(r.data[1]))[1] as data
           from recorded r group by r.tenant
     loop
         perform pgfeed.hint(hint.tenant, hint.n, hint.seq, pg_catalog.pg_current_xact_id(), pg_catalog.pg_postmaster_start_time(),
-            hint.at, hint.recipient, %4$L, hint.data);
+            hint.at, hint.recipient, %5$L, hint.data);
     end loop;
     return new;
-end$f$, busy, single, shared, event);
+end$f$, busy, single, case when shared is null then single else format(counted, shared, single) end, coalesce(shared, single), event);
 end
 $$;
 -- +goose StatementEnd

@@ -147,7 +147,7 @@ declare
                            pg_catalog.row_number() over () as n%2$s) m
              order by part, big, tenant, recipient, m.n offset 0) r
          group by r.part, r.big, r.tenant, r.recipient$f$, event, rows) end;
-    counted constant text := $f$perform from new_rows offset 20;
+    counted constant text := $f$perform from new_rows offset 20 limit 1;
         if found then
             %s;
         else

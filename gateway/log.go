@@ -13,8 +13,11 @@ type Position struct {
 	Kept     Kept
 	Busy     time.Duration // for how much longer hints are off because writers are many; 0: they aren't
 	Hints    bool          // hints are sent otherwise
-	Written  int64         // no event that is written by then, committed or not, has a greater sequence number
+	Written  int64         // goes up by numbersPerRow with each row of the log; no event that is written by then, committed or not, has a greater sequence number
 }
+
+// numbersPerRow is how many sequence numbers a row of the log takes, whether it holds one event or as many.
+const numbersPerRow = 1000
 
 // ErrExpired says that something is no longer kept that came after a cursor.
 var ErrExpired = errors.New("what came after the cursor is no longer kept")

@@ -46,8 +46,8 @@ func (p *pace) read(now time.Time, at Position) (extend bool) {
 	if took < paceWindow {
 		return false
 	}
-	// Transactions that write to attached tables: no more than there are events, nor than there are transactions.
-	written, transactions := max(at.Written-p.written, 0), at.Snapshot.Xmax-min(p.xmax, at.Snapshot.Xmax)
+	// Transactions that write to attached tables: no more than there are rows of the log, nor than there are transactions.
+	written, transactions := max(at.Written-p.written, 0)/numbersPerRow, at.Snapshot.Xmax-min(p.xmax, at.Snapshot.Xmax)
 	perSecond := min(float64(written), float64(transactions)) / took.Seconds()
 	p.since, p.written, p.xmax = now, at.Written, at.Snapshot.Xmax
 	if p.rate < 0 {

@@ -14,8 +14,8 @@ func TestHintsGoOffWhenManyWriteAndStayOffUntilHalfAsManyDo(t *testing.T) {
 	second := func(transactions int) (extended bool) {
 		for range 2 {
 			now = now.Add(paceWindow)
-			at.Written += int64(transactions)            // two events in each
-			at.Snapshot.Xmax += uint64(transactions / 2) //nolint:gosec // small
+			at.Written += int64(transactions) * numbersPerRow // two rows in each
+			at.Snapshot.Xmax += uint64(transactions / 2)      //nolint:gosec // small
 			at.Busy = max(lease.Sub(now), 0)
 			if p.read(now, at) {
 				extended, lease = true, now.Add(busyLease)
@@ -47,6 +47,17 @@ func TestHintsGoOffWhenManyWriteAndStayOffUntilHalfAsManyDo(t *testing.T) {
 		if got := p.next(now, 2*time.Second); got != want {
 			t.Errorf("then the next reading is in %v, want %v", got, want)
 		}
+	}
+}
+
+func TestTransactionsThatWriteElsewhereDontSwitchHintsOff(t *testing.T) {
+	p := newPace(100)
+	at := Position{Hints: true}
+	now := time.Unix(1000, 0)
+	p.read(now, at)
+	at.Snapshot.Xmax, at.Written = 5000, 90*numbersPerRow
+	if p.read(now.Add(time.Second), at) {
+		t.Error("90 rows of the log switch hints off, beside 5000 transactions")
 	}
 }
 

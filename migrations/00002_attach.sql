@@ -74,12 +74,12 @@ $$;
 -- notification is 8000 bytes.
 -- +goose StatementBegin
 create function pgfeed.hint(
-    tenant text, n bigint, seq bigint, xid xid8, boot timestamptz, at timestamptz, recipient text, event text, data json
+    tenant text, n bigint, seq bigint, xid xid8, boot timestamptz, at timestamptz, recipient text, event text, data text
 ) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     payload text := '{}';
 begin
-    if n = 1 and octet_length(data::text) < 7600 then
+    if n = 1 and octet_length(data) < 7600 then
         payload := format('{"seq":%s,"xid":%s,"boot":%s,"at":%s,"topic":%s,"event":%s,"recipient":%s,"data":%s}',
             seq, xid, (extract(epoch from boot) * 1000000)::bigint, (extract(epoch from at) * 1000000)::bigint,
             to_json(split_part(event, ':', 1)), to_json(event), coalesce(to_json(recipient)::text, 'null'), data);
@@ -111,8 +111,8 @@ $$;
 -- The lease is an expression, and what is written is a statement: each more of either would cost as much as writing to an index, since
 -- PL/pgSQL prepares it anew in each transaction. "return new" is null in a trigger for statements, and no expression.
 --
--- Many rows share rows of the log, which is what makes them cheap: those of a tenant and recipient, in their order, a thousand at most, and big ones by
--- themselves, since a value has its limits. To share costs those who insert one row too much, and so does it to count: where the statement has run for less than
+-- Many rows share rows of the log, which is what makes them cheap: those of a tenant and recipient, in their order, a thousand at most. Big ones stand by
+-- themselves, and part those before from those after: a row of the log is read whole. To share costs those who insert one row too much, and so does it to count: where the statement has run for less than
 -- a millisecond, they are few. A statement within a function began when that was called. Only the cost depends on all that.
 -- +goose StatementBegin
 create function pgfeed.trigger_body(
@@ -139,22 +139,36 @@ declare
         published || case when recipient_column is not null then ' and rows.present' else '' end,
         case when read_column is not null then ' and was.key operator(pg_catalog.=) rows.key and was.read is null and rows.read is not null' end);
     single constant text := pgfeed.written_to(slot) || format(' rows.tenant, rows.recipient, %L, array[rows.data]', event) || rows;
-    -- An UPDATE's are joined, in no order.
+    -- Groups are sorted as they are grouped: another sort would lose the rows' order. An UPDATE's have none, being joined.
     shared constant text := case when read_column is null then pgfeed.written_to(slot) || format($f$ r.tenant, r.recipient, %1$L, pg_catalog.array_agg(r.data) from (
-            select m.tenant, m.recipient, m.data, (m.n operator(pg_catalog.-) 1) operator(pg_catalog./) 1000 as part,
-                   case when pg_catalog.pg_column_size(m.data) operator(pg_catalog.>) 4000 then m.n end as big
-              from (select rows.tenant collate pg_catalog."C" as tenant, rows.recipient collate pg_catalog."C" as recipient, rows.data,
-                           pg_catalog.row_number() over () as n%2$s) m
-             order by part, big, tenant, recipient, m.n offset 0) r
-         group by r.part, r.big, r.tenant, r.recipient$f$, event, rows) end;
-    counted constant text := $f$perform from new_rows offset 20 limit 1;
-        if found then
-            %s;
-        else
-            %s;
-        end if$f$;
+            select m.tenant, m.recipient, m.data, (m.n operator(pg_catalog.-) 1) operator(pg_catalog./) 1000 as part, m.after, m.small
+              from (select b.*, pg_catalog.row_number() over w as n, pg_catalog.count(*) filter (where not b.small) over w as after
+                      from (select a.*, pg_catalog.pg_column_size(a.data) operator(pg_catalog.<=) 1000 as small
+                              from (select rows.tenant collate pg_catalog."C" as tenant, rows.recipient collate pg_catalog."C" as recipient, rows.data%2$s
+                                    offset 0) a
+                            offset 0) b
+                    window w as (rows unbounded preceding)) m
+             order by part, after, small, tenant, recipient, m.n offset 0) r
+         group by r.part, r.after, r.small, r.tenant, r.recipient$f$, event, rows) end;
     busy constant text := $f$pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000
         operator(pg_catalog.<) pg_catalog.pg_sequence_last_value('pgfeed.busy'::pg_catalog.regclass)$f$;
+    -- Of a tenant that is hinted at, the documents aren't put together: they may be more than a value holds.
+    write constant text := $f$
+    if %1$s or not pgfeed.hinting() then -- not in one expression with the first, where the call would be made ready each time
+        %2$s;
+        return new;
+    end if;
+    for hint in
+        with recorded as (%2$s returning *)
+        select r.tenant, pg_catalog.sum(pg_catalog.cardinality(r.data)) as n, pg_catalog.min(r.seq) as seq, pg_catalog.min(r.at) as at,
+               pg_catalog.min(r.recipient) as recipient,
+               pg_catalog.max(case when pg_catalog.pg_column_size(r.data) operator(pg_catalog.<) 8000 then r.data[1]::pg_catalog.text end collate pg_catalog."C") as data
+          from recorded r group by r.tenant
+    loop
+        perform pgfeed.hint(hint.tenant, hint.n, hint.seq, pg_catalog.pg_current_xact_id(), pg_catalog.pg_postmaster_start_time(),
+            hint.at, hint.recipient, %3$L, hint.data);
+    end loop;
+    return new;$f$;
 begin
     return format($f$
 #variable_conflict use_column
@@ -165,22 +179,11 @@ begin
         and pg_catalog.clock_timestamp() operator(pg_catalog.<) (pg_catalog.statement_timestamp() operator(pg_catalog.+) interval '1 ms') then
         %2$s;
         return new;
-    end if;
-    if %1$s or not pgfeed.hinting() then -- not in one expression with the first, where the call would be made ready each time
-        %3$s;
-        return new;
-    end if;
-    for hint in
-        with recorded as (%4$s returning *)
-        select r.tenant, pg_catalog.sum(pg_catalog.cardinality(r.data)) as n, pg_catalog.min(r.seq) as seq, pg_catalog.min(r.at) as at,
-               pg_catalog.min(r.recipient) as recipient, (pg_catalog.array_agg(r.data[1]))[1] as data
-          from recorded r group by r.tenant
-    loop
-        perform pgfeed.hint(hint.tenant, hint.n, hint.seq, pg_catalog.pg_current_xact_id(), pg_catalog.pg_postmaster_start_time(),
-            hint.at, hint.recipient, %5$L, hint.data);
-    end loop;
-    return new;
-end$f$, busy, single, case when shared is null then single else format(counted, shared, single) end, coalesce(shared, single), event);
+    end if;%3$s%4$s
+end$f$, busy, single, case when shared is not null then $f$
+    perform from new_rows offset 20 limit 1;
+    if found then$f$ || format(write, busy, shared, event) || '
+    end if;' end, format(write, busy, single, event));
 end
 $$;
 -- +goose StatementEnd
@@ -348,7 +351,7 @@ drop function pgfeed.foreign_child(regclass, boolean);
 drop function pgfeed.trigger_functions();
 drop function pgfeed.trigger_body(regclass, text, text, text, text, text, smallint);
 drop function pgfeed.written_to(smallint);
-drop function pgfeed.hint(text, bigint, bigint, xid8, timestamptz, timestamptz, text, text, json);
+drop function pgfeed.hint(text, bigint, bigint, xid8, timestamptz, timestamptz, text, text, text);
 drop function pgfeed.hinting();
 drop function pgfeed.without_tenant(text);
 drop function pgfeed.always_short(pg_attribute);

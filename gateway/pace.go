@@ -9,7 +9,7 @@ const (
 	// busyEvery is the time between two readings while hints are off because writers are many, and lingering between those
 	// for a while after: what was written under a lease without a hint may be committed when the lease is over.
 	busyEvery  = 20 * time.Millisecond
-	calmEvery  = 4 * time.Millisecond // the same when few write any more: the lease has to run out, and nobody should notice
+	calmEvery  = 3 * time.Millisecond // the same when few write any more: the lease has to run out, and nobody should notice
 	lingering  = 100 * time.Millisecond
 	lingerFor  = 2 * time.Second
 	unhinted   = 250 * time.Millisecond // between two readings where the database sends no hints

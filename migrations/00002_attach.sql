@@ -141,12 +141,12 @@ declare
     single constant text := pgfeed.written_to(slot) || format(' rows.tenant, rows.recipient, %L, array[rows.data]', event) || rows;
     -- Groups are sorted as they are grouped: another sort would lose the rows' order. An UPDATE's have none, being joined.
     shared constant text := case when read_column is null then pgfeed.written_to(slot) || format($f$ r.tenant, r.recipient, %1$L, pg_catalog.array_agg(r.data) from (
-            select m.tenant, m.recipient, m.data, (m.n operator(pg_catalog.-) 1) operator(pg_catalog./) 1000 as part, m.after, m.small
-              from (select b.*, pg_catalog.row_number() over w as n, pg_catalog.count(*) filter (where not b.small) over w as after
-                      from (select a.*, pg_catalog.pg_column_size(a.data) operator(pg_catalog.<=) 1000 as small
-                              from (select rows.tenant collate pg_catalog."C" as tenant, rows.recipient collate pg_catalog."C" as recipient, rows.data%2$s
-                                    offset 0) a
-                            offset 0) b
+            select m.tenant, m.recipient, m.data, (m.n operator(pg_catalog.-) 1) operator(pg_catalog./) 1000 as part, m.after,
+                   pg_catalog.pg_column_size(m.data) operator(pg_catalog.<=) 1000 as small
+              from (select a.*, pg_catalog.row_number() over w as n,
+                           pg_catalog.count(*) filter (where pg_catalog.pg_column_size(a.data) operator(pg_catalog.>) 1000) over w as after
+                      from (select rows.tenant collate pg_catalog."C" as tenant, rows.recipient collate pg_catalog."C" as recipient, rows.data%2$s
+                            offset 0) a -- or the JSON would be made for each use
                     window w as (rows unbounded preceding)) m
              order by part, after, small, tenant, recipient, m.n offset 0) r
          group by r.part, r.after, r.small, r.tenant, r.recipient$f$, event, rows) end;

@@ -57,7 +57,7 @@ const grantsMend = "As the owner: select pgfeed.create_roles(), and grant pgfeed
 const grantsSQL = `
 with needs(kind, schema, name, privilege) as (values
     ('schema', 'pgfeed', '', 'usage'),
-    ('table', 'pgfeed', 'log', 'select'), ('table', 'pgfeed', 'events', 'select'), ('table', 'pgfeed', 'state', 'select'), ('table', 'pgfeed', 'kept', 'select'),
+    ('table', 'pgfeed', 'log', 'select'), ('table', 'pgfeed', 'state', 'select'), ('table', 'pgfeed', 'kept', 'select'),
     ('table', 'pgfeed', 'busy', 'select'), ('table', 'pgfeed', 'emptied', 'select'), ('table', 'pgfeed', 'events_seq', 'select'),
     ('function', 'pgfeed', 'extend_busy', 'execute'), ('function', 'pgfeed', 'maintain', 'execute'),
     ('table', 'public', 'pgfeed_migrations', 'select'), ('function', 'pgfeed', 'check_epoch', 'execute'),

@@ -14,6 +14,10 @@ import (
 // connectTimeout bounds an attempt to connect, where the URL doesn't say connect_timeout: nobody answers on a dead network.
 const connectTimeout = 10 * time.Second
 
+// pingTimeout bounds the ping of a connection that hasn't been used for a second, where the URL doesn't say pool_ping_timeout:
+// one that a firewall or a failover left half-open is given up for a new one, where whoever asked would wait for good.
+const pingTimeout = time.Second
+
 // NewPool connects lazily to a database; a URL that can't be read is an error. A pooler in between is found out: one in
 // transaction mode, such as PgBouncer, would run a prepared statement on a connection that doesn't have it, so none are
 // prepared then. The URL may say default_query_exec_mode to have it otherwise.
@@ -26,6 +30,9 @@ func NewPool(url string) (*pgxpool.Pool, error) {
 	cfg.ConnConfig.OnNotice = passWarning
 	if !strings.Contains(url, "connect_timeout") {
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if !strings.Contains(url, "pool_ping_timeout") {
+		cfg.PingTimeout = pingTimeout
 	}
 	if !strings.Contains(url, "default_query_exec_mode") {
 		cfg.BeforeConnect = new(poolerCheck).prepare

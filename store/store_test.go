@@ -43,25 +43,6 @@ func migratedAt(t *testing.T, url string) *pgxpool.Pool {
 	return pool
 }
 
-func TestStatementsArentCompiled(t *testing.T) {
-	url := storetest.Database(t)
-	for name, c := range map[string]struct{ url, want string }{
-		"directly":          {url, "off"},
-		"as the URL says":   {url + "&jit=on", "on"},
-		"through PgBouncer": {storetest.PgBouncer(t, url, storetest.PoolTransaction), "on"}, // which refuses connections that set it
-	} {
-		pool, err := store.NewPool(c.url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer pool.Close()
-		var got string
-		if err := pool.QueryRow(t.Context(), `show jit`).Scan(&got); err != nil || got != c.want {
-			t.Errorf("%s: jit is %q, %v, want %q", name, got, err, c.want)
-		}
-	}
-}
-
 func migrate(t *testing.T, url string) {
 	t.Helper()
 	m, err := store.NewMigrator(url)

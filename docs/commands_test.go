@@ -16,7 +16,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgfeed/pgfeed/store"
 	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
@@ -137,14 +136,7 @@ func TestTheCommandsShownWork(t *testing.T) {
 
 func TestTheSQLShownWorks(t *testing.T) {
 	url := storetest.Database(t)
-	m, err := store.NewMigrator(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close() //nolint:errcheck // the test's own
-	if _, err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)

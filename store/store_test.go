@@ -34,25 +34,13 @@ func migrated(t *testing.T) (*pgxpool.Pool, string) {
 
 func migratedAt(t *testing.T, url string) *pgxpool.Pool {
 	t.Helper()
-	migrate(t, url)
+	storetest.Migrate(t, url)
 	pool, err := store.NewPool(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
 	return pool
-}
-
-func migrate(t *testing.T, url string) {
-	t.Helper()
-	m, err := store.NewMigrator(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close() //nolint:errcheck // the test's own connection
-	if _, err := m.Up(t.Context()); err != nil {
-		t.Error(err)
-	}
 }
 
 func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
@@ -119,7 +107,7 @@ func TestSeveralPodsMayMigrateAtOnce(t *testing.T) {
 	url := storetest.Database(t)
 	var wg sync.WaitGroup
 	for range 4 {
-		wg.Go(func() { migrate(t, url) })
+		wg.Go(func() { storetest.Migrate(t, url) })
 	}
 	wg.Wait()
 	pool, err := store.NewPool(url)
@@ -357,7 +345,7 @@ func TestOnlyACurrentSnapshotAttachesWhateverTheDatabasesDefaultIs(t *testing.T)
 	defer pool.Close()
 	exec(t, pool, `alter database `+pool.Config().ConnConfig.Database+` set default_transaction_isolation = 'repeatable read'`)
 	pool.Reset()
-	migrate(t, url)
+	storetest.Migrate(t, url)
 	exec(t, pool, `create table t (org text)`)
 	if _, err := pool.Exec(t.Context(), `select pgfeed.attach('t', 'activity', 'org')`); err == nil || !strings.Contains(err.Error(), "read committed") {
 		t.Errorf("by an older snapshot: %v", err)
@@ -585,7 +573,7 @@ func TestCursorsGiveEachEventOnceWhateverTheCommitOrder(t *testing.T) {
 
 func TestASessionMaySwitchHintsOffToPrepareATransaction(t *testing.T) {
 	url := storetest.Server(t).URL("postgres")
-	migrate(t, url)
+	storetest.Migrate(t, url)
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)

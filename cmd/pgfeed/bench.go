@@ -14,6 +14,7 @@ type benchCmd struct {
 	Drain    benchDrainCmd    `cmd:"" help:"Replace gateways one after another under their subscribers, and say whether these noticed."`
 	Fanout   benchFanoutCmd   `cmd:"" help:"Measure deliveries: CPU for each against a minimal writer's, how many a second, how late, and connecting."`
 	Idle     benchIdleCmd     `cmd:"" help:"Measure what streams take on which nothing happens: memory, CPU, goroutines."`
+	Others   benchOthersCmd   `cmd:"" help:"Measure other servers beside the gateway: CPU for each delivery, how many a second, how late, and memory."`
 	Floor    benchFloorCmd    `cmd:"" hidden:"" help:"The minimal writer that fanout compares with."`
 	Soak     benchSoakCmd     `cmd:"" help:"Run gateways for hours while things break, and say whether anybody noticed."`
 	Replicas benchReplicasCmd `cmd:"" help:"Measure what more gateways cost the database that they share."`

@@ -47,6 +47,43 @@ func (c benchFanoutCmd) Run(ctx context.Context, io streams) error {
 	})
 }
 
+type benchOthersCmd struct {
+	benchFlags
+	Servers     []string      `placeholder:"NAME,…" help:"Which, of those on the PATH: ${fanout_servers}. Default: all."`
+	Subscribers int           `default:"10000" help:"How many streams of one channel. Each takes an open file here and one in the server."`
+	Rounds      int           `default:"3" help:"How often each thing is measured, in turns."`
+	Duration    time.Duration `default:"4s" help:"How long events are published in each round."`
+	Size        int           `default:"200" help:"Bytes of an event's text; the others' events are padded to the length of the gateway's."`
+	Settle      time.Duration `default:"40s" help:"How long nothing happens before memory is measured."`
+}
+
+func (c benchOthersCmd) validate() error {
+	var s settings
+	atLeast(&s, "subscribers", c.Subscribers, 1)
+	atLeast(&s, "rounds", c.Rounds, 1)
+	atLeast(&s, "size", c.Size, 64)
+	atLeast(&s, "duration", c.Duration, time.Second)
+	atLeast(&s, "settle", c.Settle, time.Second)
+	s.names("servers", c.Servers, fanout.Servers())
+	return s.err()
+}
+
+// Run measures and prints the report.
+func (c benchOthersCmd) Run(ctx context.Context, io streams) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	if len(c.Servers) == 0 {
+		c.Servers = fanout.Servers()
+	}
+	return c.measure(ctx, io, "others", func(ctx context.Context, program string, report *bench.Report, progress *bench.Progress) error {
+		return fanout.RunOthers(ctx, fanout.OthersOptions{
+			Options: fanout.Options{Program: program, Subscribers: c.Subscribers, Rounds: c.Rounds, Duration: c.Duration, Size: c.Size},
+			Servers: c.Servers, Settle: c.Settle,
+		}, report, progress)
+	})
+}
+
 type benchIdleCmd struct {
 	benchFlags
 	DatabaseURL string        `placeholder:"URL" help:"Migrated database to run on; what is written is deleted at the end. Default: a PostgreSQL of its own."`

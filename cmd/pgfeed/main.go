@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, io streams) int {
 			"Every flag can also be given as an environment variable, such as PGFEED_HTTP_ADDR for --http-addr, or as a key of the --config file.\n\n"+
 			"Start with: pgfeed demo"),
 		kong.DefaultEnvars("PGFEED"),
-		kong.Vars{"soak_faults": strings.Join(soak.Kinds(), ", "), "fanout_modes": strings.Join(fanout.Modes(), ", "), "write_modes": strings.Join(writes.Modes(), ", ")},
+		kong.Vars{"soak_faults": strings.Join(soak.Kinds(), ", "), "fanout_modes": strings.Join(fanout.Modes(), ", "), "fanout_servers": strings.Join(fanout.Servers(), ", "), "write_modes": strings.Join(writes.Modes(), ", ")},
 		kong.Configuration(loadConfigFile),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Writers(io.out, io.err),

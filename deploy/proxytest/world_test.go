@@ -31,14 +31,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{url: storetest.Database(t)}
-	m, err := store.NewMigrator(w.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close() //nolint:errcheck // the test's own
-	if _, err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, w.url)
+	var err error
 	if w.pool, err = store.NewPool(w.url); err != nil {
 		t.Fatal(err)
 	}

@@ -12,30 +12,16 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pgfeed/pgfeed/store"
 	"github.com/pgfeed/pgfeed/store/pgserver"
 	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
 func TestMain(m *testing.M) { storetest.Main(m) }
 
-// migrate gives a test a database with pgfeed's tables.
-func migrateUp(t *testing.T, url string) {
-	t.Helper()
-	m, err := store.NewMigrator(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close() //nolint:errcheck // the test's own connection
-	if _, err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func database(t *testing.T) (url string, conn *pgx.Conn) {
 	t.Helper()
 	url = storetest.Database(t)
-	migrateUp(t, url)
+	storetest.Migrate(t, url)
 	return url, connect(t, url)
 }
 
@@ -104,7 +90,7 @@ func TestAWellDatabaseHasNothingToMend(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = server.Stop(context.Background()) })
 	url := server.URL("postgres")
-	migrateUp(t, url)
+	storetest.Migrate(t, url)
 	connect(t, url+"&application_name=pgfeed%20listener") // as a gateway would
 	for _, f := range examine(t, Options{DatabaseURL: url}) {
 		if f.Status != OK {
@@ -148,7 +134,7 @@ func TestAnUnencryptedConnectionOverANetworkIsNoticed(t *testing.T) {
 func TestAStandbyIsRefused(t *testing.T) {
 	server := storetest.Server(t)
 	url := server.URL("postgres")
-	migrateUp(t, url)
+	storetest.Migrate(t, url)
 	signal := filepath.Join(server.DataDir(), "standby.signal")
 	if err := os.WriteFile(signal, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -270,7 +256,7 @@ func TestURLsOfTwoDatabasesAreFound(t *testing.T) {
 func TestAQueueThatFillsUpIsFoundWithWhoHoldsIt(t *testing.T) {
 	server := storetest.Server(t) // the queue is the server's
 	url := server.URL("postgres")
-	migrateUp(t, url)
+	storetest.Migrate(t, url)
 	holder := connect(t, url+"&application_name=forgetful")
 	exec(t, holder, `listen anything`, `begin`, `select 1`)
 	filler := connect(t, url)
@@ -297,7 +283,7 @@ func TestLongTransactionsAreNamed(t *testing.T) {
 func TestForgottenPreparedTransactionsAreNamed(t *testing.T) {
 	server := storetest.Server(t)
 	url := server.URL("postgres")
-	migrateUp(t, url)
+	storetest.Migrate(t, url)
 	conn := connect(t, url)
 	exec(t, conn, `create table t (n int)`, `begin`, `insert into t values (1)`, `prepare transaction 'forgotten'`)
 	expect(t, examine(t, Options{DatabaseURL: url, LongOpen: time.Millisecond}), "prepared", Warn, "forgotten", "rollback prepared")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgfeed/pgfeed/store"
 	"github.com/pgfeed/pgfeed/store/pgserver"
 )
 
@@ -36,6 +37,22 @@ var settings = map[string]string{
 func Database(t testing.TB) (url string) {
 	t.Helper()
 	return create(t, "encoding 'UTF8'")
+}
+
+// Migrate gives a database pgfeed's schema, or marks the test as failed. Any goroutine may call it.
+func Migrate(t testing.TB, url string) {
+	t.Helper()
+	m, err := store.NewMigrator(url)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer m.Close() //nolint:errcheck // the test's own connection
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	if _, err := m.Up(ctx); err != nil {
+		t.Errorf("migrate the test's database: %v", err)
+	}
 }
 
 // DatabaseIn is Database in another encoding, such as LATIN1.

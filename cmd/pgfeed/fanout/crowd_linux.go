@@ -17,9 +17,10 @@ import (
 
 // crowd is many subscribers on one thread.
 type crowd struct {
-	peers   []peer
-	epoll   int
-	latency *hdrhistogram.Histogram // microseconds; of every sampleth delivery. The thread's own until it has ended
+	peers    []peer
+	greeting []byte
+	epoll    int
+	latency  *hdrhistogram.Histogram // microseconds; of every sampleth delivery. The thread's own until it has ended
 
 	greeted, ended, deliveries, bytes atomic.Int64
 
@@ -64,8 +65,11 @@ func hash(number uint64) uint64 {
 	return number ^ number>>29
 }
 
-// connect connects n subscribers and waits until all have been greeted. Those that are deaf never read after that.
-func connect(ctx context.Context, addr string, n, deaf int, request func(i int) []byte) (*crowd, time.Duration, error) {
+// hello is how a gateway greets: from there on a stream misses nothing.
+const hello = "event: hello"
+
+// connect connects n subscribers and waits until all have got the server's greeting. Those that are deaf never read after that.
+func connect(ctx context.Context, addr, greeting string, n, deaf int, request func(i int) []byte) (*crowd, time.Duration, error) {
 	to, err := net.ResolveTCPAddr("tcp4", addr)
 	if err != nil {
 		return nil, 0, err
@@ -74,7 +78,7 @@ func connect(ctx context.Context, addr string, n, deaf int, request func(i int) 
 	if err != nil {
 		return nil, 0, err
 	}
-	c := &crowd{peers: make([]peer, n), epoll: epoll, latency: hdrhistogram.New(1, 600_000_000, 3), stop: make(chan struct{})}
+	c := &crowd{peers: make([]peer, n), greeting: []byte(greeting), epoll: epoll, latency: hdrhistogram.New(1, 600_000_000, 3), stop: make(chan struct{})}
 	for i := range c.peers {
 		p := &c.peers[i]
 		p.fd.Store(-1)
@@ -197,7 +201,7 @@ func (p *peer) take(c *crowd, text []byte, now int64) {
 			c.end(p)
 			return
 		}
-		at := bytes.Index(text, []byte("event: hello"))
+		at := bytes.Index(text, c.greeting)
 		if at < 0 {
 			p.rest = append(p.rest[:0], text...)
 			return

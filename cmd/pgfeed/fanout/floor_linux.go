@@ -111,7 +111,7 @@ func (f *floor) happened(fd int, what uint32, buf []byte) {
 			number, _, _ := bytes.Cut(path, []byte(" "))
 			group, _ := strconv.Atoi(string(number))
 			f.groups[group] = append(f.groups[group], fd)
-			f.write(fd, []byte("HTTP/1.1 200 OK\r\n\r\nevent: hello\n\n"))
+			f.write(fd, []byte("HTTP/1.1 200 OK\r\n\r\n"+hello+"\n\n"))
 		}
 	}
 	if rest := f.rest[fd]; what&unix.EPOLLOUT != 0 && rest != nil {

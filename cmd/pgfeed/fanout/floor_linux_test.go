@@ -24,7 +24,7 @@ func TestACrowdCountsWhatTheFloorWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	group := func(i int) int { return i % 2 }
-	c, _, err := connect(t.Context(), f.addr, 50, 0, func(i int) []byte { return fmt.Appendf(nil, "GET /%d HTTP/1.1\r\n\r\n", group(i)) })
+	c, _, err := connect(t.Context(), f.addr, hello, 50, 0, func(i int) []byte { return fmt.Appendf(nil, "GET /%d HTTP/1.1\r\n\r\n", group(i)) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func RunIdle(ctx context.Context, o IdleOptions, report *bench.Report, progress 
 		}
 	}
 	// A crowd that comes and goes first: what the first of all cost isn't the others' doing.
-	c, _, err := connect(ctx, g.Addr(), min(warmUp, most), 0, func(i int) []byte {
+	c, _, err := connect(ctx, g.Addr(), hello, min(warmUp, most), 0, func(i int) []byte {
 		return streamRequest(g.Addr(), token(tenants[i%len(tenants)], i/len(tenants)))
 	})
 	if err != nil {
@@ -87,7 +87,7 @@ func RunIdle(ctx context.Context, o IdleOptions, report *bench.Report, progress 
 func watchIdle(ctx context.Context, g *faults.Gateway, pid int, tenants []string, n int, d time.Duration) (p point, err error) {
 	p.subscribers = float64(n)
 	if n > 0 {
-		c, _, err := connect(ctx, g.Addr(), n, 0, func(i int) []byte {
+		c, _, err := connect(ctx, g.Addr(), hello, n, 0, func(i int) []byte {
 			return streamRequest(g.Addr(), token(tenants[i%len(tenants)], i/len(tenants)))
 		})
 		if err != nil {

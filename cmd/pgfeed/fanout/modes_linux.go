@@ -118,7 +118,7 @@ func (m *measuring) connecting(ctx context.Context) error {
 			if !bench.Pause(ctx, 1500*time.Millisecond) { // what was looked up is forgotten
 				return ctx.Err()
 			}
-			c, took, err := connect(ctx, t.addr, m.Subscribers, 0, func(i int) []byte { return t.request(0, i) })
+			c, took, err := connect(ctx, t.addr, t.hello, m.Subscribers, 0, func(i int) []byte { return t.request(0, i) })
 			if err != nil {
 				return err
 			}

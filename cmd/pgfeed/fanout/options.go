@@ -19,6 +19,16 @@ func Modes() []string {
 	return []string{"tenant", "tenants", "burst", "saturated", "connect", "stuck"}
 }
 
+// OthersOptions of RunOthers. All are required but DatabaseURL, Gateway and Modes, which are not used.
+type OthersOptions struct {
+	Options
+	Servers []string
+	Settle  time.Duration // in which a server gives back what connecting took, before its memory is measured
+}
+
+// Servers are what RunOthers can measure.
+func Servers() []string { return []string{"centrifugo", "nchan"} }
+
 // IdleOptions of RunIdle. All are required but DatabaseURL and Gateway.
 type IdleOptions struct {
 	Program     string

@@ -16,6 +16,9 @@ var errLinux = errors.New("this benchmark runs on Linux only")
 // Run isn't there.
 func Run(context.Context, Options, *bench.Report, *bench.Progress) error { return errLinux }
 
+// RunOthers isn't there.
+func RunOthers(context.Context, OthersOptions, *bench.Report, *bench.Progress) error { return errLinux }
+
 // RunIdle isn't there.
 func RunIdle(context.Context, IdleOptions, *bench.Report, *bench.Progress) error { return errLinux }
 

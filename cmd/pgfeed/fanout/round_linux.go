@@ -45,14 +45,14 @@ func (m *measuring) round(ctx context.Context, t target, l load) (o outcome, err
 		l.batch, l.window = 1, max(floorWaiting/l.subscribers, 1)
 	}
 	group := func(i int) int { return i % l.tenants }
-	c, _, err := connect(ctx, t.addr, l.subscribers, l.deaf, func(i int) []byte { return t.request(group(i), i/l.tenants) })
+	c, _, err := connect(ctx, t.addr, t.hello, l.subscribers, l.deaf, func(i int) []byte { return t.request(group(i), i/l.tenants) })
 	if err != nil {
 		return o, err
 	}
 	if !bench.Pause(ctx, 500*time.Millisecond) { // what connecting leaves to be done is done
 		return o, errors.Join(ctx.Err(), c.close())
 	}
-	before, err := cpu(t.pid)
+	before, err := t.cpu()
 	if err != nil {
 		return o, errors.Join(err, c.close())
 	}
@@ -72,7 +72,7 @@ func (m *measuring) round(ctx context.Context, t target, l load) (o outcome, err
 		err = c.await(ctx, deliveries, cmp.Or(l.drain, time.Minute))
 	}
 	elapsed := time.Since(begun)
-	after, failed := cpu(t.pid)
+	after, failed := t.cpu()
 	late := l.drain > 0 && errors.Is(err, errLate)
 	if late {
 		o.late, err = float64(deliveries-c.deliveries.Load()), nil

@@ -34,35 +34,13 @@ const groups = 1000
 
 // Run measures the modes and adds their figures to the report.
 func Run(ctx context.Context, o Options, report *bench.Report, progress *bench.Progress) (err error) {
-	m := &measuring{Options: o, report: report, progress: progress}
 	var cleanup bench.Cleanup
 	defer func() { err = errors.Join(err, cleanup.Run(ctx)) }()
-	for name, value := range map[string]string{
-		"subscribers": fmt.Sprint(o.Subscribers), "rounds": fmt.Sprint(o.Rounds), "duration": o.Duration.String(), "size": fmt.Sprint(o.Size),
-		"modes": strings.Join(o.Modes, ","),
-	} {
-		report.Settings[name] = value
-	}
-	progress.Step("starting a gateway and the floor")
-	if m.fleet, err = openFleet(ctx, o.Program, o.DatabaseURL, o.Gateway, &cleanup); err != nil {
+	m, err := open(ctx, o, report, progress, &cleanup)
+	if err != nil {
 		return err
 	}
-	m.gateway = m.fleet.Gateways[0]
-	m.tenants = m.fleet.Tenants(groups)
-	if m.writers, err = writersPool(ctx, m.fleet.URL); err != nil {
-		return err
-	}
-	cleanup.Add("close the writers' pool", func(context.Context) error { m.writers.Close(); return nil })
-	if m.floor, err = startFloor(o.Program); err != nil {
-		return err
-	}
-	cleanup.Add("stop the floor", m.floor.stop)
-	if err := makeSessions(ctx, m.fleet.Pool, m.tenants, o.Subscribers); err != nil {
-		return err
-	}
-	if err := m.probe(ctx); err != nil {
-		return err
-	}
+	report.Settings["modes"] = strings.Join(o.Modes, ",")
 	modes := map[string]func(context.Context) error{
 		"tenant": m.oneTenant, "tenants": m.manyTenants, "burst": m.burst, "saturated": m.saturated, "connect": m.connecting, "stuck": m.stuck,
 	}
@@ -72,6 +50,35 @@ func Run(ctx context.Context, o Options, report *bench.Report, progress *bench.P
 		}
 	}
 	return nil
+}
+
+// open starts what is measured.
+func open(ctx context.Context, o Options, report *bench.Report, progress *bench.Progress, cleanup *bench.Cleanup) (*measuring, error) {
+	m := &measuring{Options: o, report: report, progress: progress}
+	for name, value := range map[string]string{
+		"subscribers": fmt.Sprint(o.Subscribers), "rounds": fmt.Sprint(o.Rounds), "duration": o.Duration.String(), "size": fmt.Sprint(o.Size),
+	} {
+		report.Settings[name] = value
+	}
+	progress.Step("starting a gateway and the floor")
+	var err error
+	if m.fleet, err = openFleet(ctx, o.Program, o.DatabaseURL, o.Gateway, cleanup); err != nil {
+		return nil, err
+	}
+	m.gateway = m.fleet.Gateways[0]
+	m.tenants = m.fleet.Tenants(groups)
+	if m.writers, err = writersPool(ctx, m.fleet.URL); err != nil {
+		return nil, err
+	}
+	cleanup.Add("close the writers' pool", func(context.Context) error { m.writers.Close(); return nil })
+	if m.floor, err = startFloor(o.Program); err != nil {
+		return nil, err
+	}
+	cleanup.Add("stop the floor", m.floor.stop)
+	if err := makeSessions(ctx, m.fleet.Pool, m.tenants, o.Subscribers); err != nil {
+		return nil, err
+	}
+	return m, m.probe(ctx)
 }
 
 // openFleet opens a database with one gateway that is ready.
@@ -126,7 +133,8 @@ func makeSessions(ctx context.Context, pool *pgxpool.Pool, tenants []string, n i
 type target struct {
 	name    string
 	addr    string
-	pid     int
+	hello   string // what it greets with
+	pids    func() ([]int, error)
 	request func(tenant, i int) []byte
 	publish func(ctx context.Context, tenant int, texts []string) error
 }
@@ -138,7 +146,7 @@ func streamRequest(addr, token string) []byte {
 func (m *measuring) ofGateway() target {
 	pid, _ := m.gateway.PID()
 	return target{
-		name: "gateway", addr: m.gateway.Addr(), pid: pid,
+		name: "gateway", addr: m.gateway.Addr(), hello: hello, pids: process(pid),
 		request: func(tenant, i int) []byte { return streamRequest(m.gateway.Addr(), token(m.tenants[tenant], i)) },
 		publish: func(ctx context.Context, tenant int, texts []string) error {
 			_, err := m.writers.Exec(ctx, `insert into public."activityLogs" ("tenantId", action, description) select $1, 'bench', unnest($2::text[])`,
@@ -150,7 +158,7 @@ func (m *measuring) ofGateway() target {
 
 func (m *measuring) ofFloor() target {
 	return target{
-		name: floorName, addr: m.floor.addr, pid: m.floor.cmd.Process.Pid,
+		name: floorName, addr: m.floor.addr, hello: hello, pids: process(m.floor.cmd.Process.Pid),
 		request: func(tenant, _ int) []byte { return fmt.Appendf(nil, "GET /%d HTTP/1.1\r\n\r\n", tenant) },
 		publish: func(_ context.Context, tenant int, texts []string) error {
 			for _, text := range texts {
@@ -176,7 +184,7 @@ func (m *measuring) text(number int) string {
 // probe finds out how long a gateway's frame is, so that the floor's are as long.
 func (m *measuring) probe(ctx context.Context) error {
 	t := m.ofGateway()
-	c, _, err := connect(ctx, t.addr, 1, 0, func(i int) []byte { return t.request(0, i) })
+	c, _, err := connect(ctx, t.addr, t.hello, 1, 0, func(i int) []byte { return t.request(0, i) })
 	if err != nil {
 		return err
 	}

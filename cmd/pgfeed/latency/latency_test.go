@@ -20,16 +20,7 @@ var program string
 func migrated(t *testing.T) (url string) {
 	t.Helper()
 	url = storetest.Database(t)
-	m, err := store.NewMigrator(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Close(); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	return url
 }
 

@@ -17,18 +17,9 @@ var program string
 
 func TestEveryFigureIsThereAndNothingStaysBehind(t *testing.T) {
 	url := storetest.Database(t)
-	m, err := store.NewMigrator(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := m.Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Close(); err != nil {
-		t.Fatal(err)
-	}
+	storetest.Migrate(t, url)
 	report := bench.NewReport("write")
-	err = Run(t.Context(), Options{
+	err := Run(t.Context(), Options{
 		Program: program, DatabaseURL: url, Writers: []int{2}, Modes: Modes(), Rounds: 1, Duration: time.Second, Gateways: 1, Tenants: 2,
 	}, report, new(bench.Progress))
 	if err != nil {

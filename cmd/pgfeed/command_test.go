@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pgfeed/pgfeed/store/storetest"
 )
@@ -33,6 +35,7 @@ func TestWrongUsageIsStatusTwoAndNamesWhatIsWrong(t *testing.T) {
 		{[]string{"session", "create", "--database-url", "postgres://h/d", "--tenant", "", "--user", "", "--ttl", "0s"}, []string{"--tenant", "--user", "--ttl"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "", "--cursor", "nonsense"}, []string{"--tenant", "--cursor"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--topics", "activity,gossip"}, []string{"--topics", "gossip"}},
+		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--cursor", ""}, []string{"--cursor"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--count=-1"}, []string{"--count"}},
 		{[]string{"maintain", "--database-url", "postgres://h/d", "--retention", "1s", "--retention-size", "1"}, []string{"--retention ", "--retention-size"}},
 		{[]string{"bench", "write", "--writers", "16,0", "--modes", "rows,columns"}, []string{"--writers", "--modes", "columns", "autocommit"}},
@@ -209,6 +212,52 @@ func TestTailPrintsEventsAndGoesOnFromACursor(t *testing.T) {
 	code, out, stderr = command(t, "tail", "--database-url", url, "--tenant", "acme", "--cursor", last.Cursor, "--count", "1")
 	if code != 0 || !strings.Contains(out, `"two"`) {
 		t.Errorf("status %d, %q %q", code, out, stderr)
+	}
+}
+
+// Rows of one statement are read together: to stop amid them must not lose the rest.
+func TestTailGoesOnAmidTheRowsOfAStatement(t *testing.T) {
+	noLeaks(t)
+	url, pool := database(t)
+	const rows = 10
+	insertRows := func(statement int) {
+		exec(t, pool, `insert into "activityLogs" ("tenantId", action) select 'acme', format('%s/%s', $1::int, n) from generate_series(1, $2) n`, statement, rows)
+	}
+	var out string
+	ended := make(chan int)
+	go func() {
+		var code int
+		code, out, _ = command(t, "tail", "--database-url", url, "--tenant", "acme", "--count", "3")
+		ended <- code
+	}()
+	statement := 0
+	for tailing := true; tailing; {
+		select {
+		case code := <-ended:
+			if code != 0 {
+				t.Fatalf("status %d, %q", code, out)
+			}
+			tailing = false
+		case <-time.After(50 * time.Millisecond): // the next attempt
+			statement++
+			insertRows(statement)
+		}
+	}
+	insertRows(statement + 1)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	var last struct {
+		Cursor string
+		Data   struct{ Action string }
+	}
+	if err := json.Unmarshal([]byte(lines[2]), &last); err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(last.Data.Action, "/")
+	code, out, stderr := command(t, "tail", "--database-url", url, "--tenant", "acme", "--cursor", last.Cursor, "--count", fmt.Sprint(rows))
+	for n := 4; n <= rows; n++ {
+		if want := fmt.Sprintf("%q", fmt.Sprint(first, "/", n)); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("status %d, no %s in %q %q, from %q on", code, want, out, stderr, last.Cursor)
+		}
 	}
 }
 

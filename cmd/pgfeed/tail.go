@@ -20,7 +20,7 @@ type tailCmd struct {
 	Tenant            string   `required:"" help:"Tenant whose events are printed."`
 	User              string   `help:"Only what this user may see. Default: everything in the tenant."`
 	Topics            []string `default:"activity,notification" enum:"activity,notification" help:"Topics, separated by commas."`
-	Cursor            string   `help:"Go on from here: the 'cursor' of the last line that was taken in. Default: from now."`
+	Cursor            *string  `help:"Go on from here: the 'cursor' of the last line that was taken in. Events of that line's reading may come again, with the same 'id'. Default: from now."`
 	Count             int      `help:"Stop after that many events; 0: never."`
 }
 
@@ -32,8 +32,8 @@ func (c tailCmd) validate() error {
 		s.addf("--tenant is empty")
 	}
 	atLeast(&s, "count", c.Count, 0)
-	if c.Cursor != "" {
-		if _, err := gateway.ParseCursor(c.Cursor); err != nil {
+	if c.Cursor != nil {
+		if _, err := gateway.ParseCursor(*c.Cursor); err != nil {
 			s.addf("--cursor: %w; take it from a line that tail printed, or leave it out to start from now", err)
 		}
 	}
@@ -57,7 +57,11 @@ func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
 	defer live.start(ctx)()
 
 	id := gateway.Identity{Tenant: c.Tenant, User: c.User, Operator: c.User == ""}
-	s, err := joinWhenReady(ctx, live.hub, id, c.Topics, c.Cursor)
+	from := ""
+	if c.Cursor != nil {
+		from = *c.Cursor
+	}
+	s, err := joinWhenReady(ctx, live.hub, id, c.Topics, from)
 	if err != nil {
 		return err
 	}
@@ -66,14 +70,19 @@ func (c tailCmd) Run(ctx context.Context, io streams, log *slog.Logger) error {
 		return fmt.Errorf("--cursor can't be gone on from (%s): leave it out to start from now", reason)
 	}
 	left := c.Count
+	cursor := s.Start().String()
 	emit := func(m gateway.Message) error {
+		// Those that were read together have one, with the last: to go on from the one before repeats some, and misses none.
+		if m.Cursor != "" {
+			cursor = m.Cursor
+		}
 		if m.Name == gateway.MessageReset {
 			return fmt.Errorf("events were missed: %s", m.Data)
 		}
 		if !strings.Contains(m.Name, ":") {
 			return nil
 		}
-		line, err := withCursor(m)
+		line, err := withCursor(m.Data, cursor)
 		if err != nil {
 			return err
 		}
@@ -121,12 +130,11 @@ func joinWhenReady(ctx context.Context, hub *gateway.Hub, id gateway.Identity, t
 	}
 }
 
-// withCursor adds the message's cursor to its envelope.
-func withCursor(m gateway.Message) ([]byte, error) {
-	cursor, err := json.Marshal(m.Cursor)
+// withCursor adds a cursor to an envelope.
+func withCursor(envelope []byte, cursor string) ([]byte, error) {
+	text, err := json.Marshal(cursor)
 	if err != nil {
 		return nil, err
 	}
-	line := bytes.TrimSuffix(m.Data, []byte("}"))
-	return fmt.Appendf(nil, `%s,"cursor":%s}`, line, cursor), nil
+	return fmt.Appendf(nil, `%s,"cursor":%s}`, bytes.TrimSuffix(envelope, []byte("}")), text), nil
 }

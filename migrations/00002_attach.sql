@@ -286,6 +286,10 @@ begin
                 using hint = 'Rows that share a key are taken for one another when they are read in one statement, and published again and again.';
         end if;
     end if;
+    if exists (select from pg_class where pg_class.oid = "table" and relnamespace = 'pgfeed'::regnamespace) then
+        raise exception 'pgfeed: table % is one of pgfeed''s own: to write down what is written to the log would have no end', "table"
+            using errcode = 'wrong_object_type', hint = 'Attach tables of the application, such as "activityLogs".';
+    end if;
     if remote is not null then
         raise exception 'pgfeed: foreign table % is a part of %: what is written to it can''t be published, and would fail', remote, "table"
             using errcode = 'wrong_object_type', hint = 'Take it out of the table (alter table ... detach partition, or no inherit) first.';

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -76,8 +77,14 @@ func tableError(verb, table string, err error) error {
 		return nil
 	case isCode(err, "42P01"):
 		return fmt.Errorf("%s %s: there is no such table; write it as in SQL, quoted where its name has capitals: '\"activityLogs\"'", verb, table)
-	case isCode(err, "3F000"), isCode(err, "42883"): // invalid_schema_name, undefined_function
+	case isCode(err, "42602"): // invalid_name
+		return fmt.Errorf("%s: %q is no name of a table", verb, table)
+	case isCode(err, "3F000") && !strings.Contains(err.Error(), `"pgfeed"`): // invalid_schema_name
+		return fmt.Errorf("%s %s: there is no schema of that name", verb, table)
+	case isCode(err, "3F000"), isCode(err, "42883"): // undefined_function
 		return ErrNotMigrated
+	case isCode(err, "42501"): // insufficient_privilege
+		return fmt.Errorf("%s %s: %w; a role is needed that owns the table and is a member of the owner of the schema pgfeed (pgfeed_migration)", verb, table, err)
 	case isCode(err, "55P03"): // lock_not_available
 		return fmt.Errorf("%s %s: %w", verb, table, ErrTableInUse)
 	}

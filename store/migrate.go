@@ -120,6 +120,9 @@ func CheckMigrated(ctx context.Context, pool *pgxpool.Pool) error {
 	if isCode(err, "42P01") || err == nil && applied < len(entries) { // undefined_table
 		return ErrNotMigrated
 	}
+	if isCode(err, "42501") { // insufficient_privilege
+		return fmt.Errorf("check migrations: %w; the role has to be a member of pgfeed_gateway", err)
+	}
 	if err != nil {
 		return fmt.Errorf("check migrations: %w", err)
 	}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -265,6 +266,9 @@ func TestTablesThatWouldFailTheirStatementsOrPublishNothingAreRefused(t *testing
 		a       attachment
 		refused string
 	}{
+		{attachment{Table: "pgfeed.log", TenantColumn: "tenant"}, "table pgfeed.log is one of pgfeed's own"},
+		{attachment{Table: "pgfeed.log_1", TenantColumn: "tenant"}, "table pgfeed.log_1 is one of pgfeed's own"},
+		{attachment{Table: "nowhere.keys"}, `there is no schema`},
 		{attachment{Table: "parted"}, "foreign table public.parted_far is a part of public.parted"},
 		{attachment{Table: "parent"}, ""}, // an INSERT doesn't get as far as the child
 		{attachment{Table: "parent", ReadColumn: "read_at"}, "foreign table public.child is a part of public.parent"},
@@ -272,10 +276,36 @@ func TestTablesThatWouldFailTheirStatementsOrPublishNothingAreRefused(t *testing
 		{attachment{Table: "keys", ReadColumn: "read_at", KeyColumn: "nr"}, `no column "nr". With read_column, key_column (--key-column)`},
 		{attachment{Table: "keys", ReadColumn: "read_at"}, ""},
 	} {
-		c.a.Topic, c.a.TenantColumn = "activity", "org"
+		c.a.Topic, c.a.TenantColumn = "activity", cmp.Or(c.a.TenantColumn, "org")
 		err := store.Attach(t.Context(), pool, c.a)
 		if (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
 			t.Errorf("%+v: %v, want %q", c.a, err, c.refused)
+		}
+	}
+}
+
+func TestWhoLacksRightsIsToldWhichAreNeeded(t *testing.T) {
+	pool, _ := migrated(t)
+	cfg := pool.Config()
+	role := poor(t, pool)
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `set role `+role)
+		return err
+	}
+	other, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for what, says := range map[string]struct {
+		err  error
+		says string
+	}{
+		"attach":  {store.Attach(t.Context(), other, store.Attachment{Table: `"activityLogs"`, Topic: "activity", TenantColumn: "tenantId"}), "owns the table"},
+		"migrate": {store.CheckMigrated(t.Context(), other), "pgfeed_gateway"},
+	} {
+		if says.err == nil || !strings.Contains(says.err.Error(), says.says) {
+			t.Errorf("%s: %v, want %q", what, says.err, says.says)
 		}
 	}
 }

@@ -468,3 +468,16 @@ func TestADatabaseWithoutGatewaysIsNoticed(t *testing.T) {
 	connect(t, url+"&application_name=pgfeed%20listener")
 	expect(t, examine(t, Options{DatabaseURL: url}), "gateways", OK, "1 listening")
 }
+
+// As after a replication of all tables.
+func TestALogThatIsAheadOfItsSequenceIsFound(t *testing.T) {
+	url, conn := database(t)
+	for range 3 {
+		exec(t, conn, `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`)
+	}
+	expect(t, examine(t, Options{DatabaseURL: url}), "numbers", OK)
+	exec(t, conn, `alter sequence pgfeed.events_seq restart`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "numbers", Fail, "event 3000", "setval('pgfeed.events_seq', 4000)")
+	exec(t, conn, `select setval('pgfeed.events_seq', 4000)`)
+	expect(t, examine(t, Options{DatabaseURL: url}), "numbers", OK)
+}

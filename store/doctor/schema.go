@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -127,6 +128,16 @@ select seqcache = 1 and seqincrement = 1000 and not seqcycle from pg_sequence wh
 	if !ordered {
 		return one(Fail, "alter sequence pgfeed.events_seq increment 1000 cache 1 no cycle",
 			"sequence pgfeed.events_seq was altered: events don't get numbers of their own, in order, and clients that resume miss some"), nil
+	}
+	var newest, written int64
+	err = p.db.QueryRow(ctx, `
+select coalesce((select seq from pgfeed.log order by xid desc, seq desc limit 1), 0), pgfeed.written()`).Scan(&newest, &written)
+	if err != nil {
+		return nil, err
+	}
+	if newest > written {
+		return one(Fail, fmt.Sprintf("select setval('pgfeed.events_seq', %d)", newest/1000*1000+1000),
+			"the log has event %d, and the next ones get numbers from %d on: rows came from another database, by replication, without the sequence; new events get numbers that there were", newest, written+1), nil
 	}
 	return ok("events are numbered in order"), nil
 }

@@ -348,8 +348,11 @@ func (l *Listener) probe(ctx context.Context) {
 		}
 		l.mu.Lock()
 		if !heard && (l.heard || !l.probed) {
-			l.log.Warn("the listener hears nothing: the log is read four times a second until it does. "+
-				"A pooler in between? Then give a direct connection for LISTEN (--notify-database-url)", "error", err)
+			text := "the listener hears nothing: the log is read four times a second until it does"
+			if errors.Is(err, errDeaf) {
+				text += ". A pooler in between? Then give a direct connection for LISTEN (--notify-database-url)"
+			}
+			l.log.Warn(text, "error", err)
 		} else if heard && !l.heard {
 			l.log.Info("the listener hears")
 		}

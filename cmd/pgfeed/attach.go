@@ -16,11 +16,22 @@ type attachCmd struct {
 	TenantColumn    string `required:"" placeholder:"COLUMN" help:"Column that holds the tenant; a row without one isn't published."`
 	RecipientColumn string `placeholder:"COLUMN" help:"Column that holds the only user who may see a row. Without it, or where it is null, everyone in the tenant may."`
 	ReadColumn      string `placeholder:"COLUMN" help:"Column whose change from null publishes '<topic>:read'."`
-	KeyColumn       string `placeholder:"COLUMN" default:"id" help:"Column that tells the rows apart when one is read: it must be unique. Only with --read-column."`
+	KeyColumn       string `placeholder:"COLUMN" help:"Column that tells the rows apart when one is read: it must be unique. Only with --read-column. Default: id."`
+}
+
+func (c attachCmd) validate() error {
+	var s settings
+	if c.KeyColumn != "" && c.ReadColumn == "" {
+		s.addf("--key-column: only with --read-column")
+	}
+	return s.err()
 }
 
 // Run attaches a table.
 func (c attachCmd) Run(ctx context.Context, io streams) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
 	pool, err := c.migratedPool(ctx)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -35,6 +36,10 @@ func TestWrongUsageIsStatusTwoAndNamesWhatIsWrong(t *testing.T) {
 		{[]string{"session", "create", "--database-url", "postgres://h/d", "--tenant", "", "--user", "", "--ttl", "0s"}, []string{"--tenant", "--user", "--ttl"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "", "--cursor", "nonsense"}, []string{"--tenant", "--cursor"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--topics", "activity,gossip"}, []string{"--topics", "gossip"}},
+		{
+			[]string{"attach", "t", "--database-url", "postgres://h/d", "--topic", "activity", "--tenant-column", "org", "--key-column", "nr"},
+			[]string{"--key-column", "--read-column"},
+		},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--cursor", ""}, []string{"--cursor"}},
 		{[]string{"tail", "--database-url", "postgres://h/d", "--tenant", "acme", "--count=-1"}, []string{"--count"}},
 		{[]string{"maintain", "--database-url", "postgres://h/d", "--retention", "1s", "--retention-size", "1"}, []string{"--retention ", "--retention-size"}},
@@ -188,6 +193,14 @@ func TestASessionToRevokeIsReadFromStdin(t *testing.T) {
 		if code != c.code || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "%!") {
 			t.Errorf("%q: status %d, %q", c.stdin, code, stderr)
 		}
+	}
+}
+
+func TestDurationsInLogsHaveUnits(t *testing.T) {
+	var out bytes.Buffer
+	newLogger(&out, "info").Info("again", "in", 1500*time.Millisecond)
+	if !strings.Contains(out.String(), `"in":"1.5s"`) {
+		t.Error(out.String())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,6 +76,12 @@ func (c demoCmd) Run(ctx context.Context, io streams, log *slog.Logger) (err err
 	if err := c.validate(); err != nil {
 		return err
 	}
+	// Before a database is made for nothing.
+	for flag, addr := range map[string]string{"http-addr": c.HTTPAddr, "admin-addr": c.AdminAddr} {
+		if err := free(addr); err != nil {
+			return fmt.Errorf("--%[1]s: %[2]w; name another address with --%[1]s or $PGFEED_%[3]s", flag, err, strings.ToUpper(strings.ReplaceAll(flag, "-", "_")))
+		}
+	}
 	url, stop, err := c.database(ctx, io, log)
 	if err != nil {
 		return err
@@ -109,6 +116,18 @@ func (c demoCmd) Run(ctx context.Context, io streams, log *slog.Logger) (err err
 			_, _ = fmt.Fprintln(io.err, "Open the address in a browser. Ctrl-C stops everything.")
 		},
 	}, log)
+}
+
+// free gives the error of listening on an address.
+func free(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // demo implements httpapi.Demo.

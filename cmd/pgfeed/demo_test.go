@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/demodata"
 	"github.com/pgfeed/pgfeed/gateway/sse/ssetest"
+	"github.com/pgfeed/pgfeed/store"
 	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
@@ -86,9 +88,17 @@ func TestADemoWhoseAddressIsTakenSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close() //nolint:errcheck // the test's own
-	code, _, says := command(t, "demo", "--http-addr", taken.Addr().String(), "--database-url", storetest.Database(t))
-	if code != exitFailed || !strings.Contains(says, "--http-addr") {
+	url := storetest.Database(t)
+	code, _, says := command(t, "demo", "--http-addr", taken.Addr().String(), "--database-url", url)
+	if code != exitFailed || !strings.Contains(says, "PGFEED_HTTP_ADDR") {
 		t.Errorf("status %d, %s", code, says)
+	}
+	pool, err := openPool(t, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.CheckMigrated(t.Context(), pool); !errors.Is(err, store.ErrNotMigrated) {
+		t.Errorf("it touched the database: %v", err)
 	}
 }
 

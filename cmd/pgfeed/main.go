@@ -118,5 +118,11 @@ func newLogger(w io.Writer, level string) *slog.Logger {
 			return slog.New(slog.NewTextHandler(w, options))
 		}
 	}
+	options.ReplaceAttr = func(_ []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindDuration { // JSON has no unit for it
+			a.Value = slog.StringValue(a.Value.Duration().String())
+		}
+		return a
+	}
 	return slog.New(slog.NewJSONHandler(w, options))
 }

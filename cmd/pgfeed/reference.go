@@ -32,7 +32,7 @@ const referenceHead = `<!-- Written by "go generate ./cmd/pgfeed" from the flags
 
 Every setting is a flag, an environment variable, and a key of a YAML file (` + "`--config FILE`" + `) that is named like the flag
 without its dashes. A flag goes before the environment, the environment before the file. Durations are written like ` + "`250ms`, `30s`, `1h30m`" + `.
-Wrong settings are refused at start, all at once, each by its name. Exit status: 0, 1 failed, 2 wrong usage. Results go
+Wrong settings are refused at start, each by its name: all at once, after those that can't be read at all, such as a word for a number. Exit status: 0, 1 failed, 2 wrong usage. Results go
 to stdout, logs to stderr (text on a terminal, JSON lines elsewhere).
 
 `

@@ -81,6 +81,17 @@ describe('ActivityFeed', () => {
     expect(container.querySelector('img')).toBeNull();
   });
 
+  it('works out no times and no initials again when the list moves on', async () => {
+    const stream = await loaded(['3', '2', '1']);
+    const initials = vi.spyOn(Intl.Segmenter.prototype, 'segment');
+    const times = vi.spyOn(Date.prototype, 'toLocaleString');
+    stream.activity('4');
+    await world.step();
+    expect(shown()).toHaveLength(4);
+    expect(initials.mock.calls.length).toBeLessThanOrEqual(2);
+    expect(times).not.toHaveBeenCalled();
+  });
+
   it('says that there is nothing yet', async () => {
     await loaded([]);
     expect(screen.getByText('No activity yet')).toBeTruthy();

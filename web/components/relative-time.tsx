@@ -41,13 +41,17 @@ export const RelativeTime = memo(function RelativeTime({
   id?: string;
   className?: string;
 }) {
-  const { minutes, messages } = usePgfeed();
+  const { client, minutes, messages } = usePgfeed();
   const then = Date.parse(dateTime);
   const { locale } = messages;
   // A server knows neither when its page will be read nor the reader's time zone: it gives the date.
   const text = useSyncExternalStore(
     minutes.subscribe,
-    () => (Number.isNaN(then) ? '' : relativeTime(then, minutes.now(), locale)),
+    () => {
+      if (Number.isNaN(then)) return '';
+      // What is shown was recorded by the server's clock.
+      return relativeTime(then, minutes.now() - client.clockAhead, locale);
+    },
     () => dateTime.slice(0, 10),
   );
   const exact = useSyncExternalStore(

@@ -539,6 +539,19 @@ describe('ActivityBadge', () => {
     expect(badge().textContent).toBe('');
   });
 
+  it('does not count all as new when another tab has seen what has yet to arrive here', async () => {
+    const stream = await loaded(['2', '1'], '1');
+    stream.activity('3');
+    await world.step();
+    expect(badge().textContent).toBe('1');
+    act(() => world.settings.set('activity-seen', '4'));
+    expect(badge().getAttribute('aria-label')).toBe('Activity, nothing new');
+    stream.activity('4');
+    stream.activity('5');
+    await world.step();
+    expect(badge().textContent).toBe('1');
+  });
+
   it('says "more than" where what was seen is further down than the list', async () => {
     world.settings.set('activity-seen', '1');
     await loaded(['9', '8'], '8');

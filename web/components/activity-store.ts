@@ -3,6 +3,7 @@ import { GaplessLoader, type LoadedPage, type LoadState } from './gapless-loader
 import { LiveStore } from './live-store.js';
 import { OlderPages, type OlderState } from './older-pages.js';
 import { type Activity, toActivity } from './rows.js';
+import { indexOf } from './seen-mark.js';
 import type { Settings } from './settings.js';
 
 const PAGE_SIZE = 50;
@@ -36,6 +37,8 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
   readonly #settings: Settings;
   readonly #loader: GaplessLoader;
   readonly #older: OlderPages<ActivityPage>;
+  /** The topmost when another tab saw something that wasn't here yet. */
+  #seenHere: string | null = null;
   /** What arrived since the last load began: the page that is being loaded may not have it yet. */
   #arrived: readonly Activity[] = [];
 
@@ -80,7 +83,7 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
   protected start(): Unsubscribe {
     const stops = [
       this.#client.subscribe('activity:new', (event) => this.#receive(toActivity(event))),
-      this.#settings.onChange(SEEN, () => this.#show(this.get().items)),
+      this.#settings.onChange(SEEN, () => this.#seenElsewhere()),
       this.#loader.start(),
     ];
     return () => {
@@ -114,9 +117,16 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
     this.#show(items, this.#older.continueFrom(page.before));
   }
 
+  /** Another tab may have seen what isn't here yet: then it has seen all that is. */
+  #seenElsewhere(): void {
+    const { items } = this.get();
+    if (indexOf(items, this.#settings.get(SEEN)) < 0) this.#seenHere = items[0]?.id ?? null;
+    this.#show(items);
+  }
+
   #show(items: readonly Activity[], older: OlderState = this.get().older): void {
     const seen = this.#settings.get(SEEN);
-    const index = items.findIndex((item) => item.id === seen);
+    const index = indexOf(items, seen, this.#seenHere);
     this.patch({
       items,
       older,

@@ -51,12 +51,12 @@ describe('RelativeTime', () => {
     'goes by the server’s clock where the one here is %d ms ahead of it',
     async (ahead) => {
       const world = new TestWorld();
-      const now = () => new Date(world.clock.now() - ahead).toISOString();
+      const told = () => new Date(world.clock.now() - ahead).toISOString();
       world.client.connect();
       const stream = await world.open();
-      stream.frame('ping', { timestamp: now() });
+      stream.frame('ping', { timestamp: told() });
       await world.step();
-      world.render(<RelativeTime dateTime={now()} />);
+      world.render(<RelativeTime dateTime={told()} />);
       expect(screen.getByText('now')).toBeTruthy();
       world.client.disconnect();
     },

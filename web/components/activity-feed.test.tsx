@@ -364,6 +364,15 @@ describe('what comes while the reader is further down', () => {
     expect(screen.getByRole('button', { name: '1 new activity' })).toBeTruthy();
   });
 
+  it('takes nothing away from them, however much it is', async () => {
+    const stream = await loaded(['2', '1']);
+    tell('above');
+    for (let id = 3; id <= 1_202; id++) stream.activity(String(id));
+    await world.step();
+    expect(shown()).toEqual(['did 2', 'did 1']);
+    expect(screen.getByRole('button', { name: '1,200 new activities' })).toBeTruthy();
+  });
+
   it('is shown when they scroll back up', async () => {
     const stream = await loaded(['1']);
     tell('above');

@@ -9,6 +9,8 @@ import type { Settings } from './settings.js';
 const PAGE_SIZE = 50;
 // A page that stays open for days shouldn't grow without end; older ones can be loaded again.
 const MOST_ITEMS = 1_000;
+// Nor lose the place of somebody who is reading further down, unless they have gone away.
+const MOST_ITEMS_HELD = 10_000;
 const SEEN = 'activity-seen';
 
 /** The tenant's activities, newest first, and how many of them this reader hasn't seen yet. */
@@ -37,6 +39,7 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
   readonly #settings: Settings;
   readonly #loader: GaplessLoader;
   readonly #older: OlderPages<ActivityPage>;
+  #holds = 0;
   /** The topmost when another tab saw something that wasn't here yet. */
   #seenHere: string | null = null;
   /** What arrived since the last load began: the page that is being loaded may not have it yet. */
@@ -72,6 +75,20 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
   /** Loads the next older page; does nothing where there is none. */
   readonly loadOlder = (): void => this.#older.load();
 
+  /**
+   * Lets the list reach further down, where somebody reads, until what it returns is called: before it shows its top to
+   * them, as all that came meanwhile would be too much to show.
+   */
+  readonly hold = (): Unsubscribe => {
+    this.#holds++;
+    return () => {
+      this.#holds--;
+      const { items } = this.get();
+      if (this.#holds === 0 && items.length > MOST_ITEMS + PAGE_SIZE)
+        this.#showUpTo(MOST_ITEMS, items);
+    };
+  };
+
   /** Says that the reader has seen what is on top now. */
   readonly markSeen = (): void => {
     const newest = this.get().items[0];
@@ -94,13 +111,17 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
 
   #receive(activity: Activity): void {
     this.#arrived = merge([activity], this.#arrived).slice(0, MOST_ITEMS);
-    const list = merge([activity], this.get().items);
-    if (list.length <= MOST_ITEMS + PAGE_SIZE) {
+    const most = this.#holds === 0 ? MOST_ITEMS : MOST_ITEMS_HELD;
+    this.#showUpTo(most, merge([activity], this.get().items));
+  }
+
+  #showUpTo(most: number, list: readonly Activity[]): void {
+    if (list.length <= most + PAGE_SIZE) {
       this.#show(list);
       return;
     }
-    const older = this.#older.continueAfterCut(list.slice(MOST_ITEMS));
-    this.#show(list.slice(0, MOST_ITEMS), older);
+    const older = this.#older.continueAfterCut(list.slice(most));
+    this.#show(list.slice(0, most), older);
   }
 
   async #load(signal: AbortSignal): Promise<LoadedPage> {

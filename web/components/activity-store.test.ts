@@ -26,3 +26,23 @@ it('is longer for as long as somebody reads further down, and goes on where it w
   stop();
   world.client.disconnect();
 });
+
+it('leaves no gap where more arrives than it holds while it loads', async () => {
+  const world = new TestWorld();
+  world.client.connect();
+  const stream = await world.open();
+  const store = new ActivityStore(world.client, world.api, world.clock, world.settings);
+  const stop = store.retain();
+  for (let id = 2; id <= 1_300; id++) stream.activity(String(id));
+  await world.step();
+  await world.answer('/api/activity', { events: [activity('1')], cursor: 'c', before: null });
+  expect(store.get().items.at(-1)?.id).toBe('301');
+  store.loadOlder();
+  await world.answer('/api/activity?limit=50&before=301', {
+    events: [],
+    cursor: 'c',
+    before: null,
+  });
+  stop();
+  world.client.disconnect();
+});

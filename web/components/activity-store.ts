@@ -44,6 +44,8 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
   #seenHere: string | null = null;
   /** What arrived since the last load began: the page that is being loaded may not have it yet. */
   #arrived: readonly Activity[] = [];
+  /** The one with the highest id of those that `#arrived` had no room for. */
+  #left: Activity | null = null;
 
   constructor(client: RealtimeClient, api: RestApi, clock: Clock, settings: Settings) {
     super(initial);
@@ -110,7 +112,11 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
   }
 
   #receive(activity: Activity): void {
-    this.#arrived = merge([activity], this.#arrived).slice(0, MOST_ITEMS);
+    const arrived = merge([activity], this.#arrived);
+    this.#arrived = arrived.slice(0, MOST_ITEMS);
+    for (const item of arrived.slice(MOST_ITEMS)) {
+      if (this.#left === null || BigInt(item.id) > BigInt(this.#left.id)) this.#left = item;
+    }
     const most = this.#holds === 0 ? MOST_ITEMS : MOST_ITEMS_HELD;
     this.#showUpTo(most, merge([activity], this.get().items));
   }
@@ -127,6 +133,7 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
   async #load(signal: AbortSignal): Promise<LoadedPage> {
     this.#older.abort();
     this.#arrived = [];
+    this.#left = null;
     const page = await this.#api.listActivity({ limit: PAGE_SIZE, signal });
     return { cursor: page.cursor, show: () => this.#replace(page) };
   }
@@ -135,7 +142,14 @@ export class ActivityStore extends LiveStore<ActivitySnapshot> {
     const items = merge(this.#arrived, page.events.map(toActivity));
     // Who comes for the first time is not told that all of history is new.
     if (this.#settings.get(SEEN) === null) this.#settings.set(SEEN, items[0]?.id ?? '');
-    this.#show(items, this.#older.continueFrom(page.before));
+    const older = this.#older.continueFrom(page.before);
+    // Between these and the page there is what there was no room for.
+    if (this.#left === null) this.#show(items, older);
+    else
+      this.#show(
+        this.#arrived,
+        this.#older.continueAfterCut([this.#left, ...items.slice(MOST_ITEMS)]),
+      );
   }
 
   /** Another tab may have seen what isn't here yet: then it has seen all that is. */

@@ -92,6 +92,15 @@ describe('ActivityFeed', () => {
     expect(times).not.toHaveBeenCalled();
   });
 
+  it('says who it was where the description begins with a word that only begins like their name', async () => {
+    world.render(<ActivityFeed />);
+    const { data, ...rest } = activity('1', 'Alice was invited');
+    const events = [{ ...rest, data: { ...data, userName: 'Al' } }];
+    await world.answer('/api/activity', { events, cursor: 'c', before: null });
+    expect(document.querySelector('.pgfeed-item-text strong')).toBeNull();
+    expect(document.querySelector('.pgfeed-item-user')?.textContent).toBe('Al');
+  });
+
   it('says that there is nothing yet', async () => {
     await loaded([]);
     expect(screen.getByText('No activity yet')).toBeTruthy();

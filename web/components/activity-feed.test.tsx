@@ -359,6 +359,7 @@ describe('what comes while the reader is further down', () => {
     await world.step();
     expect(shown()).toEqual(['did 2', 'did 1']);
     const button = screen.getByRole('button', { name: '3 new activities' });
+    await world.advance(2_000);
     expect(button.parentElement?.querySelector('[role=status]')?.textContent).toBe(
       '3 new activities',
     );
@@ -371,6 +372,23 @@ describe('what comes while the reader is further down', () => {
     stream.activity('6');
     await world.step();
     expect(screen.getByRole('button', { name: '1 new activity' })).toBeTruthy();
+  });
+
+  it('is not announced one by one', async () => {
+    const stream = await loaded(['1']);
+    tell('above');
+    const region = document.querySelector('.pgfeed-new [role=status]');
+    const said = new Set<string | null | undefined>();
+    for (let id = 2; id <= 21; id++) {
+      stream.activity(String(id));
+      await world.advance(50);
+      said.add(region?.textContent);
+    }
+    expect([...said]).toEqual(['']);
+    await world.advance(2_000);
+    expect(region?.textContent).toBe('20 new activities');
+    tell('visible');
+    expect(region?.textContent).toBe('');
   });
 
   it('takes nothing away from them, however much it is', async () => {

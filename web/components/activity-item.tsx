@@ -50,7 +50,10 @@ export const ActivityItem = memo(function ActivityItem({
   );
 });
 
-/** Whether it begins with the name, and not with a word that begins alike: "Alice left" isn't said of Al. Many scripts put no space there. */
+/**
+ * Whether it begins with the name, and not with a word that begins alike: "Alice left" isn't said of Al. Many scripts
+ * put no space there.
+ */
 function beginsWithName(description: string, name: string): boolean {
   return (
     name !== '' &&

@@ -81,6 +81,26 @@ describe('ActivityFeed', () => {
     expect(container.querySelector('img')).toBeNull();
   });
 
+  it('works out no times and no initials again when the list moves on', async () => {
+    const stream = await loaded(['3', '2', '1']);
+    const initials = vi.spyOn(Intl.Segmenter.prototype, 'segment');
+    const times = vi.spyOn(Date.prototype, 'toLocaleString');
+    stream.activity('4');
+    await world.step();
+    expect(shown()).toHaveLength(4);
+    expect(initials.mock.calls.length).toBeLessThanOrEqual(2);
+    expect(times).not.toHaveBeenCalled();
+  });
+
+  it('says who it was where the description begins with a word that only begins like their name', async () => {
+    world.render(<ActivityFeed />);
+    const { data, ...rest } = activity('1', 'Alice was invited');
+    const events = [{ ...rest, data: { ...data, userName: 'Al' } }];
+    await world.answer('/api/activity', { events, cursor: 'c', before: null });
+    expect(document.querySelector('.pgfeed-item-text strong')).toBeNull();
+    expect(document.querySelector('.pgfeed-item-user')?.textContent).toBe('Al');
+  });
+
   it('says that there is nothing yet', async () => {
     await loaded([]);
     expect(screen.getByText('No activity yet')).toBeTruthy();
@@ -339,6 +359,7 @@ describe('what comes while the reader is further down', () => {
     await world.step();
     expect(shown()).toEqual(['did 2', 'did 1']);
     const button = screen.getByRole('button', { name: '3 new activities' });
+    await world.advance(2_000);
     expect(button.parentElement?.querySelector('[role=status]')?.textContent).toBe(
       '3 new activities',
     );
@@ -351,6 +372,32 @@ describe('what comes while the reader is further down', () => {
     stream.activity('6');
     await world.step();
     expect(screen.getByRole('button', { name: '1 new activity' })).toBeTruthy();
+  });
+
+  it('is not announced one by one', async () => {
+    const stream = await loaded(['1']);
+    tell('above');
+    const region = document.querySelector('.pgfeed-new [role=status]');
+    const said = new Set<string | null | undefined>();
+    for (let id = 2; id <= 21; id++) {
+      stream.activity(String(id));
+      await world.advance(50);
+      said.add(region?.textContent);
+    }
+    expect([...said]).toEqual(['']);
+    await world.advance(2_000);
+    expect(region?.textContent).toBe('20 new activities');
+    tell('visible');
+    expect(region?.textContent).toBe('');
+  });
+
+  it('takes nothing away from them, however much it is', async () => {
+    const stream = await loaded(['2', '1']);
+    tell('above');
+    for (let id = 3; id <= 1_202; id++) stream.activity(String(id));
+    await world.step();
+    expect(shown()).toEqual(['did 2', 'did 1']);
+    expect(screen.getByRole('button', { name: '1,200 new activities' })).toBeTruthy();
   });
 
   it('is shown when they scroll back up', async () => {
@@ -526,6 +573,19 @@ describe('ActivityBadge', () => {
     visibility.mockReturnValue('visible');
     act(() => void document.dispatchEvent(new Event('visibilitychange')));
     expect(badge().textContent).toBe('');
+  });
+
+  it('does not count all as new when another tab has seen what has yet to arrive here', async () => {
+    const stream = await loaded(['2', '1'], '1');
+    stream.activity('3');
+    await world.step();
+    expect(badge().textContent).toBe('1');
+    act(() => world.settings.set('activity-seen', '4'));
+    expect(badge().getAttribute('aria-label')).toBe('Activity, nothing new');
+    stream.activity('4');
+    stream.activity('5');
+    await world.step();
+    expect(badge().textContent).toBe('1');
   });
 
   it('says "more than" where what was seen is further down than the list', async () => {

@@ -10,6 +10,7 @@ import { useActivityFeed } from './use-activity-feed.js';
 import { useSettledStatus } from './use-connection-status.js';
 import { useInView } from './use-in-view.js';
 import { useMarkSeen } from './use-mark-seen.js';
+import { usePaced } from './use-paced.js';
 
 /**
  * The tenant's activities, newest on top: history, then live without a gap. What comes while the reader has scrolled
@@ -32,6 +33,7 @@ export function ActivityFeed({
   // Which the notice says, and trying again would be of no use.
   const signedOut = useSettledStatus().state === 'unauthorized';
   const feedRef = useRef<HTMLDivElement>(null);
+  const announced = usePaced(waiting);
 
   const [away, setAway] = useState(false);
   const [inView, setInView] = useState(false);
@@ -66,7 +68,7 @@ export function ActivityFeed({
       {notice && <ConnectionNotice />}
       <div className="pgfeed-new" data-waiting={waiting > 0}>
         <span className="pgfeed-hidden" role="status">
-          {waiting > 0 && texts.newActivities(waiting)}
+          {announced > 0 && texts.newActivities(announced)}
         </span>
         {waiting > 0 && (
           <button type="button" className="pgfeed-new-button" onClick={toTop}>

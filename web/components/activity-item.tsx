@@ -18,7 +18,7 @@ export const ActivityItem = memo(function ActivityItem({
   const id = useId();
   const { userName, description } = item;
   // Many descriptions begin with who did it: then it is said once.
-  const named = userName !== '' && description.startsWith(userName);
+  const named = beginsWithName(description, userName);
   return (
     <article
       className="pgfeed-item"
@@ -49,3 +49,17 @@ export const ActivityItem = memo(function ActivityItem({
     </article>
   );
 });
+
+/**
+ * Whether it begins with the name, and not with a word that begins alike: "Alice left" isn't said of Al. Many scripts
+ * put no space there.
+ */
+function beginsWithName(description: string, name: string): boolean {
+  return (
+    name !== '' &&
+    description.startsWith(name) &&
+    !/^[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{M}\p{N}]/u.test(
+      description.slice(name.length),
+    )
+  );
+}

@@ -1,11 +1,13 @@
-/** Somebody's initials on a colour of their own. */
-export function Avatar({ name }: { name: string }) {
+import { memo } from 'react';
+
+/** Somebody's initials on a colour of their own. Memoized: a list that moves on renders all of its rows. */
+export const Avatar = memo(function Avatar({ name }: { name: string }) {
   return (
     <span className="pgfeed-avatar" data-hue={hueOf(name)} aria-hidden="true">
       {initialsOf(name)}
     </span>
   );
-}
+});
 
 /** The first letters of the first and the last word, as a reader would count letters. */
 export function initialsOf(name: string): string {
@@ -15,8 +17,12 @@ export function initialsOf(name: string): string {
   return (letter(first) + letter(last)).toLocaleUpperCase() || '?';
 }
 
+// Made once: that takes longer than all that is done with it.
+let segmenter: Intl.Segmenter | undefined;
+
 function letter(word: string): string {
-  const [first] = new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(word);
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  const [first] = segmenter.segment(word);
   return first?.segment ?? '';
 }
 

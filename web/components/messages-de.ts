@@ -1,4 +1,4 @@
-import { type Messages, plural } from './messages.js';
+import { firstOf, type Messages, plural } from './messages.js';
 
 const de = (count: number, one: string, other: string) => plural('de', count, { one, other });
 
@@ -103,7 +103,7 @@ export const german: Messages = {
     announce: (titles) =>
       titles.length === 1
         ? `Dringend: ${titles[0] ?? ''}`
-        : `${de(titles.length, '# dringende Benachrichtigung', '# dringende Benachrichtigungen')}: ${titles.join(', ')}`,
+        : `${de(titles.length, '# dringende Benachrichtigung', '# dringende Benachrichtigungen')}: ${firstOf(titles)}`,
     more: (count) =>
       de(count, '# weitere dringende Benachrichtigung', '# weitere dringende Benachrichtigungen'),
   },

@@ -1,4 +1,4 @@
-import { type Messages, plural } from './messages.js';
+import { firstOf, type Messages, plural } from './messages.js';
 
 const en = (count: number, one: string, other: string) => plural('en', count, { one, other });
 
@@ -103,7 +103,7 @@ export const english: Messages = {
     announce: (titles) =>
       titles.length === 1
         ? `Urgent: ${titles[0] ?? ''}`
-        : `${en(titles.length, '# urgent notification', '# urgent notifications')}: ${titles.join(', ')}`,
+        : `${en(titles.length, '# urgent notification', '# urgent notifications')}: ${firstOf(titles)}`,
     more: (count) => en(count, '# more urgent notification', '# more urgent notifications'),
   },
 };

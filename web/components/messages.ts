@@ -71,6 +71,14 @@ export interface Messages {
   };
 }
 
+// More would be read for minutes, over all else.
+const MOST_TITLES = 5;
+
+/** The titles to read aloud: the first few of them. */
+export function firstOf(titles: readonly string[]): string {
+  return titles.slice(0, MOST_TITLES).join(', ') + (titles.length > MOST_TITLES ? ' …' : '');
+}
+
 /** Picks the form that a language uses for a number; `other` is for all that aren't given. */
 export function plural(
   locale: string,

@@ -11,6 +11,7 @@ import { GaplessLoader, type LoadedPage, type LoadState, messageOf } from './gap
 import { LiveStore } from './live-store.js';
 import { OlderPages, type OlderState } from './older-pages.js';
 import { type Notification, type ReadState, toNotification } from './rows.js';
+import { indexOf } from './seen-mark.js';
 import type { Settings } from './settings.js';
 import { UnreadCount } from './unread-count.js';
 
@@ -71,6 +72,8 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   readonly #older: OlderPages<NotificationPage>;
   readonly #count: UnreadCount;
   readonly #arrivals = new Listeners<Arrival>();
+  /** The topmost when another tab saw something that wasn't here yet. */
+  #seenHere: string | null = null;
   /** What the stream said since the last load began, by id: a page that is being loaded may be older. */
   readonly #heard = new Map<string, Heard>();
 
@@ -168,7 +171,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     const stops = [
       this.#client.subscribe('notification:new', (event) => this.#receive(event)),
       this.#client.subscribe('notification:read', (event) => this.#receive(event)),
-      this.#settings.onChange(SEEN, () => this.#show(this.get().items)),
+      this.#settings.onChange(SEEN, () => this.#seenElsewhere()),
       this.#loader.start(),
     ];
     return () => {
@@ -271,9 +274,16 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
     );
   }
 
+  /** Another tab may have seen what isn't here yet: then it has seen all that is. */
+  #seenElsewhere(): void {
+    const { items } = this.get();
+    if (indexOf(items, this.#settings.get(SEEN)) < 0) this.#seenHere = items[0]?.id ?? null;
+    this.#show(items);
+  }
+
   #show(items: readonly Notification[], older: OlderState = this.get().older): void {
     const seen = this.#settings.get(SEEN);
-    const index = items.findIndex((item) => item.id === seen);
+    const index = indexOf(items, seen, this.#seenHere);
     const since = index < 0 ? items : items.slice(0, index);
     this.patch({ items, older, unseen: since.some((item) => item.read === 'unread') });
   }

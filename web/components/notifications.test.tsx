@@ -430,5 +430,8 @@ describe('NotificationBell', () => {
     await world.answer('/api/notifications', page([notification('1')], 1));
     act(() => world.settings.set('notification-seen', '1'));
     expect(bell().dataset.unseen).toBe('false');
+    // Also when that one has yet to arrive here.
+    act(() => world.settings.set('notification-seen', '2'));
+    expect(bell().dataset.unseen).toBe('false');
   });
 });

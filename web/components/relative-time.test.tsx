@@ -47,6 +47,21 @@ describe('RelativeTime', () => {
     expect(world.clock.pending).toBe(0);
   });
 
+  it.each([-600_000, 3_600_000])(
+    'goes by the server’s clock where the one here is %d ms ahead of it',
+    async (ahead) => {
+      const world = new TestWorld();
+      const told = () => new Date(world.clock.now() - ahead).toISOString();
+      world.client.connect();
+      const stream = await world.open();
+      stream.frame('ping', { timestamp: told() });
+      await world.step();
+      world.render(<RelativeTime dateTime={told()} />);
+      expect(screen.getByText('now')).toBeTruthy();
+      world.client.disconnect();
+    },
+  );
+
   it('gives the exact time on hover, and speaks the language of the texts', () => {
     const world = new TestWorld();
     const dateTime = new Date(world.clock.now() - 172_800_000).toISOString();

@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from 'react';
+import { memo, useSyncExternalStore } from 'react';
 import { usePgfeed } from './provider.js';
 
 const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
@@ -32,7 +32,7 @@ export function relativeTime(then: number, now: number, locale: string): string 
  * A point in time, relative, with the exact one on hover. It keeps itself true without rendering what is around it,
  * and renders itself only when its words change.
  */
-export function RelativeTime({
+export const RelativeTime = memo(function RelativeTime({
   dateTime,
   id,
   className,
@@ -41,13 +41,17 @@ export function RelativeTime({
   id?: string;
   className?: string;
 }) {
-  const { minutes, messages } = usePgfeed();
+  const { client, minutes, messages } = usePgfeed();
   const then = Date.parse(dateTime);
   const { locale } = messages;
   // A server knows neither when its page will be read nor the reader's time zone: it gives the date.
   const text = useSyncExternalStore(
     minutes.subscribe,
-    () => (Number.isNaN(then) ? '' : relativeTime(then, minutes.now(), locale)),
+    () => {
+      if (Number.isNaN(then)) return '';
+      // What is shown was recorded by the server's clock.
+      return relativeTime(then, minutes.now() - client.clockAhead, locale);
+    },
     () => dateTime.slice(0, 10),
   );
   const exact = useSyncExternalStore(
@@ -61,11 +65,18 @@ export function RelativeTime({
       {text}
     </time>
   );
-}
+});
 
 const never = () => () => {};
 
+// Making one takes longer than all that is done with it, and each time of a list asks at each render.
+const exactFormats = new Map<string, Intl.DateTimeFormat>();
+
 function exactTime(then: number, locale: string): string | undefined {
   if (Number.isNaN(then)) return undefined;
-  return new Date(then).toLocaleString(locale, { dateStyle: 'full', timeStyle: 'medium' });
+  const format =
+    exactFormats.get(locale) ??
+    new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' });
+  exactFormats.set(locale, format);
+  return format.format(then);
 }

@@ -230,6 +230,14 @@ it('shows three at once, counts the others, and announces a burst as one', async
   expect(live.textContent).toBe('5 urgent notifications: Task 1, Task 2, Task 3, Task 4, Task 5');
 });
 
+it('reads no more than a few titles aloud, however large the burst', async () => {
+  for (let id = 1; id <= 100; id++) await arrive(String(id));
+  await world.advance(300);
+  expect(screen.getByRole('alert').textContent).toBe(
+    '100 urgent notifications: Task 1, Task 2, Task 3, Task 4, Task 5 …',
+  );
+});
+
 it('goes when it is read elsewhere', async () => {
   await arrive('1');
   const row = notification('1', { type: 'urgent', readAt: '2026-01-01T00:00:09Z' });

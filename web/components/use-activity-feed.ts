@@ -1,4 +1,5 @@
-import { useCallback, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import type { Unsubscribe } from '@pgfeed/client';
 import type { ActivitySnapshot } from './activity-store.js';
 import { usePgfeed } from './provider.js';
 import type { Activity } from './rows.js';
@@ -29,16 +30,26 @@ export function useActivityFeed(): ActivityFeedState {
   const index = top === null ? 0 : items.findIndex((item) => item.id === top);
   // After a reset the list may be another: there is nothing to hold on to.
   const waiting = Math.max(index, 0);
+  const release = useRef<Unsubscribe | null>(null);
+  const letGo = useCallback(() => {
+    release.current?.();
+    release.current = null;
+  }, []);
+  useEffect(() => letGo, [letGo]);
 
   const setHeld = useCallback(
-    (held: boolean) =>
-      setTop((current) => (held ? (current ?? activities.get().items[0]?.id ?? null) : null)),
-    [activities],
+    (held: boolean) => {
+      if (held) release.current ??= activities.hold();
+      else letGo();
+      setTop((current) => (held ? (current ?? activities.get().items[0]?.id ?? null) : null));
+    },
+    [activities, letGo],
   );
-  const showWaiting = useCallback(
-    () => setTop(activities.get().items[0]?.id ?? null),
-    [activities],
-  );
+  const showWaiting = useCallback(() => {
+    letGo();
+    release.current = activities.hold();
+    setTop(activities.get().items[0]?.id ?? null);
+  }, [activities, letGo]);
 
   return {
     ...rest,

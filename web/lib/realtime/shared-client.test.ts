@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ResetReason } from './client.js';
 import { PollingClient } from './polling-client.js';
 import { SharedClient, type SharedClientOptions } from './shared-client.js';
@@ -90,6 +90,22 @@ describe('sharing', () => {
       expect(client.cursor).toBe(gateway.cursor);
     }
     expect(attempts()).toBe(1);
+  });
+
+  it('tells the other tabs in one message what came in one', async () => {
+    const polling: SharedClientOptions = { create: (options) => new PollingClient(options) };
+    for (let n = 0; n < 2; n++) {
+      open(polling).client.connect();
+      await clock.advance(100);
+    }
+    const received = vi.spyOn([...browser.channels][1]!, 'receive');
+    const published = publish(100);
+    await clock.advance(30_000);
+    expect(all[1]?.got).toEqual(published);
+    const withEvents = received.mock.calls.filter(([message]) =>
+      JSON.stringify(message).includes('activity:new'),
+    );
+    expect(withEvents).toHaveLength(1);
   });
 
   it('does not share between users, topics or gateways', async () => {

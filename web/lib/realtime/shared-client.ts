@@ -119,7 +119,7 @@ export class SharedClient extends ServerClient {
     const { baseUrl = '' } = this.options;
     this.#group = new TabGroup({
       tabs,
-      name: `pgfeed/1 ${baseUrl} ${this.topics.toSorted().join()} ${user}`,
+      name: `pgfeed/2 ${baseUrl} ${this.topics.toSorted().join()} ${user}`,
       clock: this.clock,
       random: this.random,
       isVisible: () => this.page.visible,

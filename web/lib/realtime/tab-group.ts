@@ -38,7 +38,8 @@ type TabMessage =
       readonly term: number;
       /** The tab in which happens what may happen only once. */
       readonly presenter: string;
-      readonly word: LeaderWord;
+      /** In the order in which they were said. */
+      readonly words: readonly LeaderWord[];
     };
 
 /** What a group needs, and whom it tells. */
@@ -69,6 +70,9 @@ export class TabGroup {
   /** The others that are looked at, in the order in which that began, and when they were last heard of. */
   readonly #visible = new Map<string, number>();
   #leading = false;
+  #left = false;
+  /** Said, and not passed on yet. */
+  #unsaid: LeaderWord[] = [];
   #term = 0;
   #presenter = '';
   #heardAt: number;
@@ -97,16 +101,13 @@ export class TabGroup {
     return this.#leading;
   }
 
-  /** Tells the others; only the leader speaks. */
+  /**
+   * Tells the others; only the leader speaks. What is said in one go travels in one message, or each event of a burst
+   * would be a task of its own in the other tabs, and a rendering of their lists.
+   */
   say(word: LeaderWord): void {
     this.#choosePresenter();
-    this.#post({
-      from: 'leader',
-      id: this.#id,
-      term: this.#term,
-      presenter: this.#presenter,
-      word,
-    });
+    if (this.#unsaid.push(word) === 1) queueMicrotask(() => this.#passOn());
   }
 
   /** Asks the leader how things stand, and goes on asking from time to time. */
@@ -121,11 +122,26 @@ export class TabGroup {
   }
 
   leave(): void {
+    this.#passOn();
+    this.#left = true;
     this.#cancelAsk();
     this.#election.leave();
     this.#leading = false;
     this.#post({ from: 'leaver', id: this.#id });
     this.#channel.close();
+  }
+
+  #passOn(): void {
+    const words = this.#unsaid;
+    if (words.length === 0) return;
+    this.#unsaid = [];
+    this.#post({
+      from: 'leader',
+      id: this.#id,
+      term: this.#term,
+      presenter: this.#presenter,
+      words,
+    });
   }
 
   #post(message: TabMessage): void {
@@ -150,7 +166,11 @@ export class TabGroup {
         this.#askedAt = null;
         if (message.term > this.#term) this.#follow(message.term);
         this.#present(message.presenter);
-        this.#options.onWord(message.word);
+        for (const word of message.words) {
+          // A listener may have disconnected.
+          if (this.#left) return;
+          this.#options.onWord(word);
+        }
         break;
     }
   }
@@ -163,6 +183,7 @@ export class TabGroup {
   }
 
   #follow(term: number): void {
+    this.#passOn();
     this.#leading = false;
     this.#term = term;
     this.#options.onFollow();
@@ -171,6 +192,7 @@ export class TabGroup {
 
   /** Another tab took this one for dead. */
   #deposed(): void {
+    this.#passOn();
     if (this.#leading) {
       this.#leading = false;
       this.#options.onFollow();

@@ -21,6 +21,8 @@ export function initialsOf(name: string): string {
 let segmenter: Intl.Segmenter | undefined;
 
 function letter(word: string): string {
+  // Firefox has it since 125.
+  if (!('Segmenter' in Intl)) return Array.from(word)[0] ?? '';
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   const [first] = segmenter.segment(word);
   return first?.segment ?? '';

@@ -76,6 +76,8 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   #seenHere: string | null = null;
   /** What the stream said since the last load began, by id: a page that is being loaded may be older. */
   readonly #heard = new Map<string, Heard>();
+  /** The new one with the highest id of those that `#heard` had no room for. */
+  #left: Notification | null = null;
 
   constructor(client: RealtimeClient, api: RestApi, clock: Clock, settings: Settings) {
     super(initial);
@@ -204,8 +206,11 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
       item: before === undefined ? item : latest(before.item, item),
       isNew: isNew || before?.isNew === true,
     });
-    const [oldest] = this.#heard.keys();
-    if (this.#heard.size > MOST_ITEMS && oldest !== undefined) this.#heard.delete(oldest);
+    const [oldest] = this.#heard.values();
+    if (this.#heard.size <= MOST_ITEMS || oldest === undefined) return;
+    this.#heard.delete(oldest.item.id);
+    if (oldest.isNew && (this.#left === null || BigInt(oldest.item.id) > BigInt(this.#left.id)))
+      this.#left = oldest.item;
   }
 
   #showOnTop(item: Notification): void {
@@ -236,6 +241,7 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
   async #load(signal: AbortSignal): Promise<LoadedPage> {
     this.#older.abort();
     this.#heard.clear();
+    this.#left = null;
     const believe = this.#count.begin();
     const page = await this.#api.listNotifications({ limit: PAGE_SIZE, signal });
     const show = () => {
@@ -256,12 +262,18 @@ export class NotificationStore extends LiveStore<NotificationSnapshot> {
         .items.filter((item) => item.read === 'reading')
         .map((item) => item.id),
     );
-    const items = [...onTop.map(({ item }) => item).toReversed(), ...listed];
+    const top = onTop.map(({ item }) => item).toReversed();
+    // Between these and the page there is what there was no room for.
+    const older =
+      this.#left === null
+        ? this.#older.continueFrom(page.before)
+        : this.#older.continueAfterCut([this.#left, ...listed]);
+    const items = this.#left === null ? [...top, ...listed] : top;
     this.#show(
       items.map((item) =>
         item.read === 'unread' && reading.has(item.id) ? { ...item, read: 'reading' } : item,
       ),
-      this.#older.continueFrom(page.before),
+      older,
     );
   }
 

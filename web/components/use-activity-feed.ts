@@ -28,7 +28,8 @@ export function useActivityFeed(): ActivityFeedState {
   // The topmost that is shown while others are held back.
   const [top, setTop] = useState<string | null>(null);
   const index = top === null ? 0 : items.findIndex((item) => item.id === top);
-  // After a reset the list may be another: there is nothing to hold on to.
+  // After a reset the list may be another: then its top is what is held on to.
+  if (index < 0 && items[0] !== undefined) setTop(items[0].id);
   const waiting = Math.max(index, 0);
   const release = useRef<Unsubscribe | null>(null);
   const letGo = useCallback(() => {

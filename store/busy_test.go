@@ -150,7 +150,11 @@ func switchOffAndOn(t *testing.T, gateways int) {
 	}
 	for range 2 { // quiet, busy, and again
 		before := all[0].hub.Stats().Hinted
-		eventually(t, "hints", func() bool { write(pool); return all[0].hub.Stats().Hinted > before })
+		eventually(t, "hints", func() bool {
+			write(pool)
+			time.Sleep(150 * time.Millisecond) // so few that hints, which may be late, aren't switched off meanwhile, for good
+			return all[0].hub.Stats().Hinted > before
+		})
 		arrived()
 		late, err := pool.Begin(t.Context()) // written without a hint, and committed when hints are on again
 		if err != nil {

@@ -63,7 +63,7 @@ func run(t *testing.T, l *store.Listener, sink store.HintSink) {
 // next inserts until a hint comes: LISTEN takes effect a moment after it was asked for.
 func (h heard) next(t *testing.T, insert func()) *gateway.Event {
 	t.Helper()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		insert()
 		select {
@@ -80,7 +80,7 @@ func (h heard) next(t *testing.T, insert func()) *gateway.Event {
 func (h heard) settle(t *testing.T, pool *pgxpool.Pool, tenant string) {
 	t.Helper()
 	exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ($1, 'the last')`, tenant)
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		select {
 		case e := <-h.hints:
@@ -161,7 +161,7 @@ func TestReadingTheLogDeliversWhatNoHintBrought(t *testing.T) {
 	}
 	ready := s.Alone()
 	exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ('acme', 'x')`)
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		select {
 		case <-ready:

@@ -3,6 +3,7 @@ package proxytest
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -179,14 +180,25 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
+// given are the ports that freePort has given.
+var given sync.Map
+
+// freePort gives one that nobody uses. A proxy takes it only when it has started: until then nobody else may get it, so it is none of those
+// that the system gives to whoever asks for any, from 32768 on.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 20_000 + rand.N(12_000)
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			_ = l.Close() // it is only a number now
+			return port
+		}
 	}
-	defer l.Close() //nolint:errcheck // it is only a number now
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 type lockedBuffer struct {

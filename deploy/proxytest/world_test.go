@@ -40,12 +40,13 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// gateway starts one without limits on how fast streams come; it is stopped when the test ends.
+// gateway starts one without limits on how fast streams come, nor on how many its one user has: one that is closed counts until the
+// gateway has heard of it through the proxy. It is stopped when the test ends.
 func (w *world) gateway(t *testing.T, flags ...string) *faults.Gateway {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	g, err := faults.StartGateway(ctx, pgfeed, w.url, append([]string{"--max-connects=0", "--max-connects-per-address=0"}, flags...)...)
+	g, err := faults.StartGateway(ctx, pgfeed, w.url, append([]string{"--max-connects=0", "--max-connects-per-address=0", "--max-streams-per-user=0"}, flags...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -200,9 +200,9 @@ func testSilence(t *testing.T, transport string) {
 
 // The times that a server gives requests aren't a stream's, nor is that of a write over before the next one.
 func testLimitsOfRequests(t *testing.T, transport string) {
-	const limit = time.Second
+	const limit = 2 * time.Second
 	w := newWorldOn(t, &memoryLog{}, transport, gateway.Config{},
-		sse.Options{KeepAlive: limit / 2, WriteTimeout: limit / 4}, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = limit, limit })
+		sse.Options{KeepAlive: limit / 2, WriteTimeout: limit * 3 / 8}, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = limit, limit })
 	s := w.stream(t, "tenant=acme&user=ada")
 	for begun := time.Now(); time.Since(begun) < 2*limit; { // by comments
 		if f, err := s.Next(t); err != nil {

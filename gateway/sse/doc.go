@@ -54,7 +54,7 @@
 //
 // TLS, HTTP/2, and everything else: one goroutine for each stream, which waits for a signal of its subscriber and writes through
 // http.ResponseController with a deadline of WriteTimeout. It returns when the peer is gone, the subscriber was closed and its bye is
-// written, or the request's context ends.
+// written, or the request's context ends. On Linux, a connection that ConnContext has seen has the same limit on what isn't acknowledged.
 //
 // # The end
 //

@@ -80,8 +80,14 @@ func newNetwork(t *testing.T) *network {
 	id := os.Getpid() % 10_000
 	n := &network{name: fmt.Sprintf("pgfeed-test-%d", id), here: fmt.Sprintf("198.18.%d.%d", id/40%250, 4*(id%40)+1)}
 	there := fmt.Sprintf("198.18.%d.%d", id/40%250, 4*(id%40)+2)
-	t.Cleanup(func() { _ = exec.CommandContext(context.Background(), "ip", "netns", "del", n.name).Run() }) // its link goes with it
 	link := fmt.Sprintf("pf%d", id)
+	remove := func() {
+		// The link would go with the namespace, but that stays for as long as a connection of it waits for its peer.
+		_ = exec.CommandContext(context.Background(), "ip", "link", "del", link).Run()
+		_ = exec.CommandContext(context.Background(), "ip", "netns", "del", n.name).Run()
+	}
+	remove() // what a test that was killed has left
+	t.Cleanup(remove)
 	for _, command := range []string{
 		"netns add " + n.name,
 		"link add " + link + " type veth peer name peer netns " + n.name,

@@ -5,6 +5,7 @@ package sse
 import (
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/pgfeed/pgfeed/gateway"
 )
@@ -20,3 +21,6 @@ func (e *Engine) takeOver(w http.ResponseWriter, r *http.Request, s *gateway.Sub
 	defer s.Leave()
 	return e.servePortable(w, r, s)
 }
+
+// giveUpAfter is done on Linux only.
+func giveUpAfter(*net.TCPConn, time.Duration) error { return nil }

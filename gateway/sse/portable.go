@@ -3,6 +3,7 @@ package sse
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -11,6 +12,11 @@ import (
 
 // servePortable is one goroutine for one stream, through the ResponseWriter that the server gave.
 func (e *Engine) servePortable(w http.ResponseWriter, r *http.Request, s *gateway.Subscriber) error {
+	if tcp, ok := r.Context().Value(connKey{}).(*net.TCPConn); ok {
+		if err := giveUpAfter(tcp, 2*e.o.WriteTimeout); err != nil {
+			return err
+		}
+	}
 	p := &portable{w: w, rc: http.NewResponseController(w), o: &e.o}
 	defer func() { _ = p.limit() }() // the server writes the response's end
 	w.WriteHeader(http.StatusOK)

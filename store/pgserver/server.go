@@ -216,6 +216,11 @@ func (s *Server) launch(ctx context.Context) error {
 		case ctx.Err() != nil:
 		case s.port == 0 && p.tail.contains("Address already in use"):
 			continue // somebody took the port between freePort and now
+		case s.opts.Port == 0 && p.tail.contains("Address already in use"):
+			// The system gave the port to somebody while the server was down. URL must stay the same: it may come free again.
+			if sleep(ctx, retryEvery) {
+				continue
+			}
 		case p.tail.contains("is still in use") && time.Now().Before(leftovers):
 			// Children of a server that was killed still hold its shared memory; they go by themselves.
 			if sleep(ctx, retryEvery) {

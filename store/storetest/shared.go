@@ -55,6 +55,8 @@ func (s *sharedServer) start(t testing.TB) error {
 		}
 		t.Logf("storetest: no container (%v): trying PostgreSQL's own programs", err)
 	}
+	ctx, cancel = context.WithTimeout(context.Background(), startTimeout) // an image that can't be pulled may have taken all of the other
+	defer cancel()
 	server, err := pgserver.Open(ctx, pgserver.Options{Settings: maps.Clone(settings)})
 	if err != nil {
 		return fmt.Errorf("no %s, no container, and %w", envURL, err)

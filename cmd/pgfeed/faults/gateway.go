@@ -48,13 +48,32 @@ func StartGateway(ctx context.Context, program, databaseURL string, flags ...str
 	return g, g.Start(ctx)
 }
 
-// Start starts a gateway that has ended.
+// Start starts a gateway that has ended. While it was down the system may have given one of its ports to somebody: until ctx ends, it
+// may come free again.
 func (g *Gateway) Start(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.run != nil {
 		return errors.New("the gateway runs")
 	}
+	for attempt := 0; ; attempt++ {
+		err := g.start(ctx)
+		if !errors.Is(err, errPortTaken) || attempt == 100 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond): // between two attempts
+		}
+	}
+}
+
+// errPortTaken says that somebody else has a gateway's port.
+var errPortTaken = errors.New("since its port is taken")
+
+// start needs the lock.
+func (g *Gateway) start(ctx context.Context) error {
 	logs, w := io.Pipe()
 	cmd := exec.Command(g.program, append(g.args, "--http-addr", g.http, "--admin-addr", g.admin)...) //nolint:gosec,noctx // ended by signals
 	cmd.Stderr = w
@@ -79,11 +98,14 @@ func (g *Gateway) Start(ctx context.Context) error {
 	}()
 	type addresses struct{ Msg, HTTP, Admin string }
 	serving := make(chan addresses, 1)
+	taken, read := false, make(chan struct{})
 	go func() {
+		defer close(read)
 		lines := bufio.NewReader(logs)
 		for {
 			line, err := lines.ReadBytes('\n')
 			g.log.add(line)
+			taken = taken || bytes.Contains(line, []byte("address already in use"))
 			var a addresses
 			if json.Unmarshal(line, &a) == nil && a.Msg == "serving" {
 				serving <- a
@@ -102,6 +124,10 @@ func (g *Gateway) Start(ctx context.Context) error {
 		g.starts++
 		return nil
 	case <-run.done:
+		<-read // the end, too
+		if taken {
+			return fmt.Errorf("the gateway ended at once, %w\n%s", errPortTaken, g.log.String())
+		}
 		return fmt.Errorf("the gateway ended at once: %w\n%s", run.err, g.log.String())
 	case <-ctx.Done():
 		_ = syscall.Kill(run.pid, syscall.SIGKILL)

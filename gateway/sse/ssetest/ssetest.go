@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for a frame before it counts as missing.
-const patience = 15 * time.Second
+// patience is how long a test waits for a frame before it counts as missing: for a machine that is busy, and no measure of anything.
+const patience = time.Minute
 
 // Frame is one block of a stream: an event, or what stands between two blank lines.
 type Frame struct {

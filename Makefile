@@ -18,7 +18,7 @@ test: test-go test-kubernetes test-web test-e2e test-container ## Run all tests,
 
 test-go: ## Run the Go tests with the race detector
 	@.ci/setup compiler postgres psql pgbouncer promtool proxies
-	go test -race -count=1 ./... # a result in the cache may be of another program: many tests build and start pgfeed
+	go test -race -count=1 -timeout 20m ./... # a result in the cache may be of another program: many tests build and start pgfeed
 
 test-docs: ## Run the commands that README and docs show
 	@.ci/setup compiler postgres psql

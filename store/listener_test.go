@@ -76,6 +76,18 @@ func (h heard) next(t *testing.T, insert func()) *gateway.Event {
 	}
 }
 
+// take waits for the next hint.
+func (h heard) take(t *testing.T) *gateway.Event {
+	t.Helper()
+	select {
+	case e := <-h.hints:
+		return e
+	case <-time.After(time.Minute):
+		t.Fatal("no hint")
+		return nil
+	}
+}
+
 // settle reads hints until none of what was inserted for a tenant that is listened to is under way any more.
 func (h heard) settle(t *testing.T, pool *pgxpool.Pool, tenant string) {
 	t.Helper()
@@ -127,16 +139,16 @@ func TestAHintSaysOnlyLookWhereTheDataWouldNotFit(t *testing.T) {
 	h.settle(t, pool, "acme")
 	for _, description := range []string{strings.Repeat("x", 9000), strings.Repeat("💡", 2000), strings.Repeat(`"`, 7500)} {
 		exec(t, pool, `insert into "activityLogs" ("tenantId", action, description) values ('acme', 'x', $1)`, description)
-		if e := <-h.hints; e != nil {
+		if e := h.take(t); e != nil {
 			t.Errorf("a hint of %d bytes carries its event", len(description))
 		}
 	}
 	exec(t, pool, `insert into "activityLogs" ("tenantId", action) select 'acme', 'x' from generate_series(1, 1000)`)
-	if e := <-h.hints; e != nil {
+	if e := h.take(t); e != nil {
 		t.Error("a hint of 1000 rows carries one")
 	}
 	exec(t, pool, `insert into "activityLogs" ("tenantId", action) values ('acme', 'alone')`)
-	if e := <-h.hints; e == nil || !json.Valid(e.Data) { // 1000 rows were one hint
+	if e := h.take(t); e == nil || !json.Valid(e.Data) { // 1000 rows were one hint
 		t.Errorf("then came %+v", e)
 	}
 }

@@ -400,6 +400,18 @@ describe('what comes while the reader is further down', () => {
     expect(screen.getByRole('button', { name: '1,200 new activities' })).toBeTruthy();
   });
 
+  it('goes on waiting above a list that was loaded anew', async () => {
+    const stream = await loaded(['1']);
+    tell('above');
+    stream.frame('reset', { reason: 'expired' });
+    await world.answer('/api/activity', page(['9', '8']));
+    expect(shown()).toEqual(['did 9', 'did 8']);
+    stream.activity('10');
+    await world.step();
+    expect(shown()).toEqual(['did 9', 'did 8']);
+    expect(screen.getByRole('button', { name: '1 new activity' })).toBeTruthy();
+  });
+
   it('is shown when they scroll back up', async () => {
     const stream = await loaded(['1']);
     tell('above');

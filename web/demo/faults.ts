@@ -43,7 +43,7 @@ export class FaultyNetwork {
         if (init.method === 'POST') {
           // Long enough to see that the page didn't wait for the answer.
           await new Promise((resolve) => {
-            setTimeout(resolve, 800);
+            setTimeout(resolve, 2_000);
           });
           return Response.json({ title: 'The demo refuses to write.' }, { status: 503 });
         }

@@ -184,6 +184,12 @@ test('older activities load on scrolling, to the end', async ({ page, world }) =
   await expect(panel.items.last()).toContainText('2 hours ago');
   await expect(panel.items.first()).toHaveAttribute('aria-setsize', '120');
   await expect(panel.root.getByText('That is everything.')).toBeVisible();
+  // The list scrolls in its panel; the page is no longer than what it shows.
+  const beyond = await page.evaluate(() => {
+    const shown = document.body.getBoundingClientRect().bottom + scrollY;
+    return document.documentElement.scrollHeight - Math.max(shown, innerHeight);
+  });
+  expect(beyond).toBeLessThan(50);
 });
 
 test('a feed in a page that scrolls as a whole, in a box that cuts its width off, waits for its reader', async ({

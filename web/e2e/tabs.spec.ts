@@ -43,17 +43,19 @@ class TabRow {
     return row;
   }
 
-  /** The one that holds the connection, and the others. */
-  split(): { readonly leader: Tab; readonly followers: readonly Tab[] } {
+  /** The one that holds the connection, once there is one alone, and the others. */
+  async split(): Promise<{ readonly leader: Tab; readonly followers: readonly Tab[] }> {
+    await expect.poll(() => this.#holders().length, 'tabs with a stream').toBe(1);
+    const [leader] = this.#holders();
+    if (leader === undefined) throw new Error('the tab that had a stream has none');
+    return { leader, followers: this.tabs.filter((tab) => tab !== leader) };
+  }
+
+  #holders(): readonly Tab[] {
     // A page that is closed or crashed doesn't tell how its requests ended.
-    const holders = this.tabs.filter(({ page }) =>
+    return this.tabs.filter(({ page }) =>
       [...this.#streams].some((request) => request.frame().page() === page),
     );
-    const [leader] = holders;
-    if (leader === undefined || holders.length > 1) {
-      throw new Error(`${holders.length} of the tabs have a stream open`);
-    }
-    return { leader, followers: this.tabs.filter((tab) => tab !== leader) };
   }
 
   forget(gone: Tab): void {
@@ -103,7 +105,7 @@ test('ten tabs over HTTP/1.1 share one connection; one of them shows the toast a
   const { tabs } = row;
   await expect.poll(() => world.connections()).toBe(1);
 
-  const { leader, followers } = row.split();
+  const { leader, followers } = await row.split();
   const other = followers.at(-1) ?? leader;
   await other.view.bell.click();
   await other.view.panel.getByRole('switch', { name: 'Sound' }).click();
@@ -141,7 +143,7 @@ test('closing the tab that holds the connection loses and doubles nothing in the
   const row = await TabRow.open(context, world, 4, 'closed tabs');
   const inserts = world.insertActivities('closed tabs', 60, 6);
   for (let closed = 0; closed < 2; closed++) {
-    const { leader, followers } = row.split();
+    const { leader, followers } = await row.split();
     await expect(leader.view.items).not.toHaveCount(0);
     await leader.page.close();
     row.forget(leader);
@@ -157,7 +159,7 @@ test('a tab that is frozen while it holds the connection hands it over, and catc
   world,
 }) => {
   const row = await TabRow.open(context, world, 3, 'frozen tabs');
-  const { leader, followers } = row.split();
+  const { leader, followers } = await row.split();
   const inserts = world.insertActivities('frozen tabs', 40, 4);
   await expect(leader.view.items).not.toHaveCount(0);
   const devtools = await row.devtools(leader);
@@ -176,7 +178,7 @@ test('a tab that hangs while it holds the connection is replaced, and comes back
   world,
 }) => {
   const row = await TabRow.open(context, world, 3, 'hanging tabs');
-  const { leader, followers } = row.split();
+  const { leader, followers } = await row.split();
   await world.insertActivity('hanging tabs', 'before');
   await haveExactly(row.tabs, 1);
   const devtools = await row.devtools(leader);

@@ -50,6 +50,40 @@ end
 $$;
 -- +goose StatementEnd
 
+-- Gateways read text as UTF-8. In a database of another encoding there may be some that can't be had so, such as any bytes in SQL_ASCII: Postgres refuses
+-- to send it, and a gateway would find no way past it, for any tenant. These two are called there alone.
+
+-- The document, with a question mark for each of its characters beyond ASCII where one of them has no UTF-8.
+-- +goose StatementBegin
+create function pgfeed.sendable(document json) returns json
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    perform convert_to(document::text, 'UTF8');
+    return document;
+exception when character_not_in_repertoire or untranslatable_character then
+    return regexp_replace(document::text, '[^\x01-\x7f]', '?', 'g');
+end
+$$;
+-- +goose StatementEnd
+
+-- Whether a tenant or recipient can be had as UTF-8: nobody who asks could be another. Warns once in a statement. Null is.
+-- +goose StatementBegin
+create function pgfeed.readable(name text, "column" text) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+    perform convert_to(name, 'UTF8');
+    return true;
+exception when character_not_in_repertoire or untranslatable_character then
+    if current_setting('pgfeed.warned', true) is distinct from statement_timestamp()::text then
+        perform set_config('pgfeed.warned', statement_timestamp()::text, true);
+        raise warning 'pgfeed: rows whose "%" can''t be written in UTF-8 are not published', "column"
+            using hint = 'The database is in ' || getdatabaseencoding() || ', and gateways read UTF-8.';
+    end if;
+    return false;
+end
+$$;
+-- +goose StatementEnd
+
 -- Whether this transaction may send hints. Not when the queue of notifications fills up: pg_notify would fail the commit. Not
 -- where the session says `set pgfeed.hints = off`, and, unless it says on, not where the server allows prepared
 -- transactions: one that has notified can't be prepared.
@@ -122,22 +156,26 @@ declare
     missing constant text := (select string_agg(format('pgfeed.missing_column(tg_relid, %1$L) as %1$I', c), ', ')
         from (select distinct c from unnest(array[tenant_column, recipient_column, read_column,
             case when read_column is not null then key_column end]) c where c is not null) names);
+    utf8 constant boolean := getdatabaseencoding() = 'UTF8';
     -- A call costs something, if only because it might be made.
     published constant text := (
         select case when pgfeed.always_short(a) and attnotnull then 'rows.tenant is not null'
                     else format('(%s or pgfeed.without_tenant(%L))', case when pgfeed.always_short(a) then 'rows.tenant is not null'
                         else 'pg_catalog.octet_length(rows.tenant) operator(pg_catalog.<=) 2000' end, attname) end
-          from pg_attribute a where attrelid = "table" and attname = tenant_column);
+          from pg_attribute a where attrelid = "table" and attname = tenant_column)
+        || case when utf8 then '' else format(' and pgfeed.readable(rows.tenant, %L)', tenant_column)
+            || case when recipient_column is null then '' else format(' and pgfeed.readable(rows.recipient, %L)', recipient_column) end end;
     keys constant text := case when read_column is not null then format('%I as key, %I as read', key_column, read_column) end;
     rows constant text := format($f$ from (select %1$s) as missing,
-               lateral (select %2$I::pg_catalog.text as tenant, %3$s, pg_catalog.row_to_json(n.*) as data%4$s from new_rows n) as rows%5$s
+               lateral (select %2$I::pg_catalog.text as tenant, %3$s, %8$s as data%4$s from new_rows n) as rows%5$s
          where %6$s%7$s$f$,
         missing, tenant_column, case when recipient_column is null then 'null as recipient'
             else format('%1$I::pg_catalog.text as recipient, pgfeed.present(%1$I) as present', recipient_column) end,
         ', ' || keys,
         ', lateral (select ' || keys || ' from old_rows) as was',
         published || case when recipient_column is not null then ' and rows.present' else '' end,
-        case when read_column is not null then ' and was.key operator(pg_catalog.=) rows.key and was.read is null and rows.read is not null' end);
+        case when read_column is not null then ' and was.key operator(pg_catalog.=) rows.key and was.read is null and rows.read is not null' end,
+        case when utf8 then 'pg_catalog.row_to_json(n.*)' else 'pgfeed.sendable(pg_catalog.row_to_json(n.*))' end);
     single constant text := pgfeed.written_to(slot) || format(' rows.tenant, rows.recipient, %L, array[rows.data]', event) || rows;
     -- Groups are sorted as they are grouped: another sort would lose the rows' order. An UPDATE's have none, being joined.
     shared constant text := case when read_column is null then pgfeed.written_to(slot) || format($f$ r.tenant, r.recipient, %1$L, pg_catalog.array_agg(r.data) from (

@@ -80,6 +80,9 @@ func (p *poolerCheck) prepare(ctx context.Context, c *pgx.ConnConfig) error {
 	if _, said := c.RuntimeParams["jit"]; !said {
 		c.RuntimeParams["jit"] = "off"
 	}
+	// Where the database's default is serializable, readings of the log would be among those that Postgres gives up
+	// an application's transaction for.
+	c.RuntimeParams["default_transaction_isolation"] = "read committed"
 	return nil
 }
 

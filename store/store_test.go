@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,6 +67,40 @@ func TestATenantWhoseNameIsLongerOrBrokenInTheDatabasesEncodingFailsNoInsert(t *
 	pool = migratedAt(t, storetest.DatabaseIn(t, "SQL_ASCII"))
 	for _, times := range []string{"1", "100"} {
 		exec(t, pool, `insert into "activityLogs" ("tenantId", action) values (repeat(E'\351', `+times+`), 'x')`)
+	}
+}
+
+// Postgres sends no text that it has no UTF-8 for: one such row in the log would keep gateways from reading what is behind it.
+func TestWhatCantBeHadInUTF8KeepsNobodyFromReading(t *testing.T) {
+	for encoding, broken := range map[string]string{"SQL_ASCII": `E'\351'`, "WIN1252": `chr(129)`} {
+		url := storetest.DatabaseIn(t, encoding)
+		pool := migratedAt(t, url)
+		log := store.NewLog(pool)
+		since := position(t, log).Cursor()
+		conn, notices := noticing(t, url)
+		for n, insert := range []string{
+			`insert into "activityLogs" ("tenantId", action, "entityType") values ('acme', 'b' || ` + broken + `, 'é')`,
+			`insert into "activityLogs" ("tenantId", action) select 'acme', ` + broken + ` from generate_series(1, 30)`,
+			`insert into "activityLogs" ("tenantId", action) values (` + broken + `, 'whose?')`,
+			`insert into notifications ("tenantId", "userId", title) values ('acme', ` + broken + `, 'for whom?')`,
+			`insert into "activityLogs" ("tenantId", action) values ('globex', 'good')`,
+		} {
+			*notices = nil
+			if _, err := conn.Exec(t.Context(), insert); err != nil {
+				t.Errorf("%s: %s: %v", encoding, insert, err)
+			}
+			if warned := len(*notices) == 1 && strings.Contains((*notices)[0], "UTF-8"); warned != (n == 2 || n == 3) {
+				t.Errorf("%s: %s: %q", encoding, insert, *notices)
+			}
+		}
+		events, _ := read(t, log, gateway.Query{Since: since})
+		if len(events) != 32 || events[31].Tenant != "globex" {
+			t.Fatalf("%s: %d events", encoding, len(events))
+		}
+		var row struct{ Action, EntityType string }
+		if err := json.Unmarshal(events[0].Data, &row); err != nil || row.Action != "b?" || !strings.Contains(row.EntityType, "?") {
+			t.Errorf("%s: %s, %v", encoding, events[0].Data, err)
+		}
 	}
 }
 

@@ -216,6 +216,14 @@ func TestAPoolerThatLosesPreparedStatementsIsFound(t *testing.T) {
 	expect(t, examine(t, Options{DatabaseURL: session}), "pooler", OK, "keeps prepared statements")
 }
 
+func TestSerializableTransactionsThroughAPoolerAreFound(t *testing.T) {
+	direct, conn := database(t)
+	exec(t, conn, `do $$ begin execute format('alter database %I set default_transaction_isolation = serializable', current_database()); end $$`)
+	expect(t, examine(t, Options{DatabaseURL: direct}), "pooler", OK, "direct")
+	through := storetest.PgBouncer(t, direct, storetest.PoolSession)
+	expect(t, examine(t, Options{DatabaseURL: through, NotifyURL: direct}), "pooler", Warn, "serializable", "read committed")
+}
+
 // keeps asks PgBouncer itself.
 func keeps(t *testing.T, url string) bool {
 	t.Helper()

@@ -20,6 +20,14 @@ func pooler(ctx context.Context, p *patient) ([]Finding, error) {
 	if !between {
 		return ok("none: the connection is direct"), nil
 	}
+	var isolation string
+	if err := p.db.QueryRow(ctx, `show default_transaction_isolation`).Scan(&isolation); err != nil {
+		return nil, err
+	}
+	if isolation == "serializable" { // directly, gateways say otherwise
+		return one(Warn, "Give gateways' role its own: alter role … set default_transaction_isolation = 'read committed'",
+			"there is one, and transactions through it are serializable: gateways' reading can make an application's fail (40001)"), nil
+	}
 	config, err := pgx.ParseConfig(p.DatabaseURL)
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func crowded(tb testing.TB, subscribers int) (*Hub, *sink, func(recipient *strin
 		m.db.write(xid)
 		e := m.db.finish(xid, true)[0]
 		e.Data, e.Recipient, e.At = data, recipient, time.Unix(1, 0)
-		hub.Hint(&e)
+		hub.Hint(e.Tenant, &e)
 	}
 	dispatch(nil)
 	w.write()

@@ -3,6 +3,7 @@ package gateway
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,8 +13,9 @@ const maxAheadInCursor = 64
 
 // feed is a tenant's live state in one gateway.
 type feed struct {
-	hub    *Hub
-	tenant string
+	hub     *Hub
+	tenant  string
+	awaited atomic.Uint64 // the number of the reading that brings what hints said no more of than that it is there
 
 	mu      sync.Mutex
 	ring    ring

@@ -78,6 +78,8 @@ type Hub struct {
 	counters counters
 	pace     pace
 	at       atomic.Pointer[Position] // the gateway's own cursor; nil until the first reading
+	begun    atomic.Uint64            // readings
+	ended    atomic.Uint64            // the last of them that has succeeded
 
 	mu       sync.Mutex
 	feeds    map[string]*feed
@@ -281,17 +283,16 @@ func (h *Hub) feed(tenant string) *feed {
 	return h.feeds[tenant]
 }
 
-// Hint takes what a notification said: an event, which is dispatched at once, or nil for "look into the log".
-func (h *Hub) Hint(e *Event) {
-	if e == nil {
-		h.Wake(h.cfg.ReadDelay)
-		return
-	}
-	f := h.feed(e.Tenant)
+// Hint takes what a notification said of a tenant: an event, which is dispatched at once, or nil for "look into the log". Notifications come in the
+// order of commits, so an event that follows one of those waits for the reading that it asked for.
+func (h *Hub) Hint(tenant string, e *Event) {
+	f := h.feed(tenant)
 	if f == nil || h.position() == nil {
 		return
 	}
-	if f.untried() > h.enough() { // writers can't keep up: the next reading brings it, and waits for them
+	// Where writers can't keep up, the reading waits for them.
+	if e == nil || f.awaited.Load() > h.ended.Load() || f.untried() > h.enough() {
+		f.awaited.Store(h.begun.Load() + 1) // one that is under way may have begun before the commit
 		h.Wake(h.cfg.ReadDelay)
 		return
 	}

@@ -344,7 +344,11 @@ func (m *model) step() {
 	case p < 0.66 && len(g.inbox) > 0:
 		e := g.inbox[0]
 		g.inbox = g.inbox[1:]
-		g.hub.Hint(&e)
+		if m.rng.IntN(4) == 0 { // it had no room for the event
+			g.hub.Hint(e.Tenant, nil)
+		} else {
+			g.hub.Hint(e.Tenant, &e)
+		}
 	case p < 0.76:
 		m.reconcile(g)
 	case p < 0.85 && c.live == nil:

@@ -85,7 +85,13 @@ func (h *Hub) setReadable(ok bool) {
 }
 
 // reconcile reads what is new to the hub's cursor, dispatches it, and moves the cursor to what was read.
-func (h *Hub) reconcile(ctx context.Context) error {
+func (h *Hub) reconcile(ctx context.Context) (err error) {
+	number := h.begun.Add(1)
+	defer func() {
+		if err == nil {
+			h.ended.Store(number)
+		}
+	}()
 	known := h.position()
 	if known == nil {
 		now, err := h.source.Position(ctx)

@@ -33,7 +33,9 @@ const ProbeTimeout = 3 * time.Second
 
 // HintSink takes what the listener hears.
 type HintSink interface {
-	Hint(e *gateway.Event)
+	// Hint takes a tenant's hint: with its event, or nil where the log has to be read.
+	Hint(tenant string, e *gateway.Event)
+	// Wake asks for a reading of the log within a time.
 	Wake(within time.Duration)
 }
 
@@ -298,7 +300,7 @@ func (h tenantHandler) HandleNotification(_ context.Context, n *pgconn.Notificat
 	} else {
 		h.l.counters.hintsBare.Add(1)
 	}
-	h.l.sink.Hint(e)
+	h.l.sink.Hint(tenant, e)
 	return err
 }
 

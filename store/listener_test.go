@@ -27,8 +27,8 @@ type heard struct {
 	hints chan *gateway.Event
 }
 
-func (h heard) Hint(e *gateway.Event) { h.hints <- e }
-func (h heard) Wake(time.Duration)    {}
+func (h heard) Hint(_ string, e *gateway.Event) { h.hints <- e }
+func (h heard) Wake(time.Duration)              {}
 
 func newListener(t *testing.T, url string, pool *pgxpool.Pool, timeout time.Duration) *store.Listener {
 	t.Helper()
@@ -236,7 +236,7 @@ type hinted struct {
 
 func (h *hinted) Wake(time.Duration) {}
 
-func (h *hinted) Hint(e *gateway.Event) {
+func (h *hinted) Hint(_ string, e *gateway.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if e != nil {

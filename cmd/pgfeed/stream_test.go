@@ -381,3 +381,33 @@ func TestStoppingAGatewaySaysByeToItsStreams(t *testing.T) {
 		t.Errorf("exit status %d", code)
 	}
 }
+
+// Some statements' hints bring their event, and others only that there is one: several rows, or one that is too long.
+func TestWhatIsCommittedOneAfterAnotherComesInThatOrder(t *testing.T) {
+	url, pool := database(t)
+	s := startReady(t, url, "--busy-rate", "0").stream(t, session(t, pool, "acme", "ada"))
+	const (
+		two  = `insert into "activityLogs" ("tenantId", action, description) select 'acme', 'x', n from generate_series(1, 2) n;`
+		long = `insert into "activityLogs" ("tenantId", action, description) select 'acme', repeat('long', 2000), n from generate_series(1, 2) n where n = 1;`
+		one  = `insert into "activityLogs" ("tenantId", action, description) values ('acme', 'x', 'last')`
+	)
+	for what, c := range map[string]struct {
+		transactions []string
+		want         string
+	}{
+		"one transaction":           {[]string{`do $$ begin ` + two + one + `; end $$`}, "1 2 last"},
+		"several rows, then one":    {[]string{two, one}, "1 2 last"},
+		"a long one, and short one": {[]string{long, one, one}, "1 last last"},
+	} {
+		for _, sql := range c.transactions {
+			exec(t, pool, sql)
+		}
+		var got []string
+		for range strings.Fields(c.want) {
+			got = append(got, description(t, s.Event(t)))
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %q, want %q", what, got, c.want)
+		}
+	}
+}

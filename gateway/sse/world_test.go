@@ -259,7 +259,7 @@ func (w *world) stream(t *testing.T, query string) *ssetest.Stream {
 // publish commits an event and has a hint bring it.
 func (w *world) publish(tenant, text string) {
 	e := w.commit(tenant, text)
-	w.hub.Hint(&e)
+	w.hub.Hint(tenant, &e)
 }
 
 // commit is publish without a hint.
@@ -271,7 +271,7 @@ func (w *world) commit(tenant, text string) gateway.Event {
 func (w *world) notify(tenant, user, text string) {
 	data, _ := json.Marshal(text)
 	e := w.log.add(gateway.Event{Tenant: tenant, Recipient: &user, Topic: "notification", Name: "notification:new", Data: data})
-	w.hub.Hint(&e)
+	w.hub.Hint(tenant, &e)
 }
 
 func text(t *testing.T, e ssetest.Envelope) string {

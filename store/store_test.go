@@ -403,7 +403,7 @@ func TestATableThatIsInUseIsGivenUpAndItsWritersGoOn(t *testing.T) {
 
 func TestOnlyACurrentSnapshotAttachesWhateverTheDatabasesDefaultIs(t *testing.T) {
 	url := storetest.Database(t)
-	pool, err := store.NewPool(url)
+	pool, err := pgxpool.New(t.Context(), url) // as through a pooler, where store's sets nothing
 	if err != nil {
 		t.Fatal(err)
 	}

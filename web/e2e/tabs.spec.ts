@@ -74,7 +74,8 @@ async function haveExactly(tabs: readonly Tab[], count: number, events = count):
     await expect(view.items).toHaveCount(count, { timeout: 30_000 });
     const texts = await view.items.locator('.pgfeed-item-text').allTextContents();
     expect(new Set(texts).size).toBe(count);
-    await expect(await view.figure('Events')).toHaveText(new RegExp(`^${events} \\(`));
+    const said = events.toLocaleString('en');
+    await expect(await view.figure('Events')).toHaveText(new RegExp(`^${said} \\(`));
   }
 }
 
@@ -134,6 +135,13 @@ test('ten tabs over HTTP/1.1 share one connection; one of them shows the toast a
   for (const { view } of tabs) await expect(view.bell).toHaveAccessibleName('Notifications');
   await haveExactly(tabs, 1, 3);
   expect(await world.connections()).toBe(1);
+});
+
+test('a statement of a thousand rows hangs none of the tabs', async ({ context, world }) => {
+  const row = await TabRow.open(context, world, 2, 'bulk tabs');
+  await row.split();
+  await world.insertHistory('bulk tabs', 1_000);
+  await haveExactly(row.tabs, 1_000);
 });
 
 test('closing the tab that holds the connection loses and doubles nothing in the others', async ({

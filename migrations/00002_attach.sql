@@ -395,6 +395,8 @@ drop function pgfeed.trigger_body(regclass, text, text, text, text, text, smalli
 drop function pgfeed.written_to(smallint);
 drop function pgfeed.hint(text, bigint, bigint, xid8, timestamptz, timestamptz, text, text, text);
 drop function pgfeed.hinting();
+drop function pgfeed.readable(text, text);
+drop function pgfeed.sendable(json);
 drop function pgfeed.without_tenant(text);
 drop function pgfeed.always_short(pg_attribute);
 drop function pgfeed.present(pgfeed.missing);

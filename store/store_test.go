@@ -139,6 +139,28 @@ func TestMigrationsAreASCII(t *testing.T) {
 	}
 }
 
+func TestMigrationsCanBeTakenBackAndAppliedAgainFromAnyOnwards(t *testing.T) {
+	m, err := store.NewMigrator(storetest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close() //nolint:errcheck // the test's own connection
+	all, err := m.Up(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range all {
+		for range n + 1 {
+			if _, err := m.Down(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if again, err := m.Up(t.Context()); err != nil || len(again) != n+1 {
+			t.Fatalf("%d migrations taken back, then applied %q: %v", n+1, again, err)
+		}
+	}
+}
+
 func TestSeveralPodsMayMigrateAtOnce(t *testing.T) {
 	url := storetest.Database(t)
 	var wg sync.WaitGroup

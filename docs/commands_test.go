@@ -4,8 +4,6 @@ package docs
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/faults"
 	"github.com/pgfeed/pgfeed/store/storetest"
 )
 
@@ -107,7 +106,11 @@ func TestTheCommandsShownWork(t *testing.T) {
 			if _, err := conn.Exec(t.Context(), c.before); err != nil {
 				t.Fatal(err)
 			}
-			port, stream := freePort(t), filepath.Join(t.TempDir(), "stream")
+			port, err := faults.FreePort(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			stream := filepath.Join(t.TempDir(), "stream")
 			text := script(t, fences(t, file, "sh"), port, stream)
 			for _, s := range c.streams {
 				text += fmt.Sprintf("within grep -qF %q %q\n", s, stream)
@@ -148,19 +151,4 @@ func TestTheSQLShownWorks(t *testing.T) {
 			t.Errorf("%v:\n%s", err, block)
 		}
 	}
-}
-
-// freePort gives one that nobody uses. The script takes it seconds later: until then nobody else may get it, so it is none of those that
-// the system gives to whoever asks for any, from 32768 on.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 1000 {
-		port := 20_000 + rand.N(12_000)
-		if l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			_ = l.Close() // it is only a number now
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }

@@ -3,8 +3,6 @@ package proxytest
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/faults"
 )
 
 // program is a proxy with its configuration in deploy/.
@@ -109,7 +109,11 @@ func (p program) start(t *testing.T, gateways [2]string, changes ...string) *fro
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // see above
 		t.Fatal(err)
 	}
-	s := site{dir: dir, port: freePort(t), gateways: gateways}
+	port, err := faults.FreePort(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := site{dir: dir, port: port, gateways: gateways}
 	cert, key := certificate(t)
 	files := map[string]string{"tls.crt": cert.pem, "tls.key": key, "pgfeed.pem": cert.pem + key}
 	if p.more != nil {
@@ -178,27 +182,6 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// given are the ports that freePort has given.
-var given sync.Map
-
-// freePort gives one that nobody uses. A proxy takes it only when it has started: until then nobody else may get it, so it is none of those
-// that the system gives to whoever asks for any, from 32768 on.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 1000 {
-		port := 20_000 + rand.N(12_000)
-		if _, taken := given.LoadOrStore(port, true); taken {
-			continue
-		}
-		if l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			_ = l.Close() // it is only a number now
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }
 
 type lockedBuffer struct {

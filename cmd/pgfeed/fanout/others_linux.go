@@ -14,11 +14,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/pgfeed/pgfeed/cmd/pgfeed/bench"
+	"github.com/pgfeed/pgfeed/cmd/pgfeed/faults"
 )
 
 // RunOthers measures other servers beside the gateway, all in turns, and adds their figures to the report.
@@ -204,16 +206,17 @@ func (o other) start(ctx context.Context, size int, cleanup *bench.Cleanup) (t t
 	if err != nil {
 		return t, fmt.Errorf("%s isn't installed (%s): %w", o.name, o.missing, err)
 	}
-	addr, err := freeAddress(ctx)
+	free, err := faults.FreePort(ctx)
 	if err != nil {
 		return t, err
 	}
+	host, port := "127.0.0.1", strconv.Itoa(free)
+	addr := net.JoinHostPort(host, port)
 	dir, err := os.MkdirTemp("", "pgfeed-bench-"+o.name+"-")
 	if err != nil {
 		return t, err
 	}
 	cleanup.Add("delete "+dir, func(context.Context) error { return os.RemoveAll(dir) })
-	host, port, _ := net.SplitHostPort(addr)
 	fill := strings.NewReplacer("ADDR", addr, "HOST", host, "PORT", port, "DIR", dir)
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(fill.Replace(o.config)), 0o600); err != nil {
 		return t, err
@@ -266,14 +269,6 @@ func (o other) start(ctx context.Context, size int, cleanup *bench.Cleanup) (t t
 			return o.publish(ctx, client, addr, tenant, data)
 		},
 	}, nil
-}
-
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // listening says when a server takes connections, or that it doesn't.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"strings"
 	"sync"
 	"syscall"
@@ -13,6 +15,24 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 )
+
+// given are the ports that FreePort has given.
+var given sync.Map
+
+// FreePort gives a port of 127.0.0.1 that nobody uses, and never one twice. It is for a program that takes it only once it has started: until
+// then nobody else may get it, so it is none of those that the system gives to whoever asks for any, from 32768 on.
+func FreePort(ctx context.Context) (int, error) {
+	for range 1000 {
+		port := 20_000 + rand.N(12_000) //nolint:gosec // any will do
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		if l, err := new(net.ListenConfig).Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, l.Close() // it is only a number now
+		}
+	}
+	return 0, errors.Join(errors.New("no port is free"), ctx.Err())
+}
 
 // Network makes links that can be cut, muted and slowed.
 type Network struct {
